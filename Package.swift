@@ -1,0 +1,109 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Every Swift target below Sources is held to the same rules; see CONTRIBUTING.md.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Tests follow the same language rules, but may touch raw memory without ceremony.
+let relaxed: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A layer of Oxbow: a folder of that name under Sources.
+func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: dependencies, swiftSettings: relaxed)
+}
+
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "oxbow",
+    products: [
+        .executable(name: "oxbow", targets: ["oxbow"]),
+        // For the fuzz targets under Tools/fuzz, which are a package of their own.
+        .library(name: "OxbowParsers", targets: ["Objects", "Packets", "Capture", "Flows", "Exchanges", "Dialects"]),
+    ],
+    dependencies: [
+        // Command line: parsing, help, completions, man page.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        // HTTP field names and values with their rules (RFC 9110).
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        // Logging facade.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        // Byte buffers and HTTP heads of the migration client.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        // HTTP client of the migration targets.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        // oxbow.yaml.
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .target(name: "CChecksums", exclude: ["README.md"]),
+
+        layer("Objects", []),
+        layer("Packets", []),
+        layer("Capture", ["Packets", "CPcap", "CLinux"]),
+        layer("Flows", ["Objects", "Packets"]),
+        layer("Exchanges", ["Objects", "Flows", httpTypes]),
+        layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
+        layer("Blocks", ["Objects", "COpenSSL", "CChecksums", "CLinux"]),
+        layer("Catalog", ["Objects", "Blocks", "CRocksDB"]),
+        layer("Storage", ["Objects", "Blocks", "CChecksums", "CLinux"]),
+        layer("Vaults", ["Objects", "Blocks", "Catalog", "Storage", "CLinux", logging]),
+        layer("Replication", ["Objects", "Blocks", "Catalog", "Vaults", "COpenSSL", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging]),
+        layer(
+            "Pipeline",
+            [
+                "Objects", "Packets", "Capture", "Flows", "Exchanges", "Dialects", "Blocks", "Catalog", "Vaults",
+                "CLinux",
+                logging,
+            ]),
+        // The commands: Foundation's edges, so without the strict memory checks of the layers.
+        .executableTarget(
+            name: "oxbow",
+            dependencies: [
+                "Objects", "Blocks", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
+                argumentParser, yams, logging,
+            ],
+            swiftSettings: relaxed),
+
+        tests(of: "Objects", ["Objects"]),
+        tests(of: "Packets", ["Packets"]),
+        tests(of: "Capture", ["Capture", "Packets", "CPcap"]),
+        tests(of: "Flows", ["Flows", "Packets", "Objects"]),
+        tests(of: "Exchanges", ["Exchanges", "Flows", "Objects", httpTypes]),
+        tests(of: "Dialects", ["Dialects", "Exchanges", "Flows", "Objects", httpTypes]),
+        tests(of: "Blocks", ["Blocks", "Objects"]),
+        tests(of: "Catalog", ["Catalog", "Blocks", "Objects"]),
+        tests(of: "Storage", ["Storage", "Blocks", "Objects"]),
+        tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
+        tests(of: "Pipeline", ["Pipeline"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
+    ]
+)

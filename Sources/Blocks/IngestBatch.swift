@@ -1,0 +1,67 @@
+public import Objects
+
+/// A block cut from a transfer, its bytes in a pool buffer.
+public struct BlockDescriptor: Sendable, BitwiseCopyable {
+    /// The transfer it was cut from.
+    public var transfer: TransferID
+    /// Offset within the transfer's payload.
+    public var offset: UInt64
+    /// Length in bytes, 1 to the block size.
+    public var length: UInt32
+    /// The pool buffer that holds the bytes from its start.
+    public var buffer: BlockBuffer
+    /// Filled in by the hasher; all zero before.
+    public var fingerprint: Fingerprint
+
+    /// A block not hashed yet.
+    @inlinable
+    public init(transfer: TransferID, offset: UInt64, length: UInt32, buffer: BlockBuffer) {
+        self.transfer = transfer
+        self.offset = offset
+        self.length = length
+        self.buffer = buffer
+        self.fingerprint = Fingerprint(0, 0, 0, 0)
+    }
+}
+
+/// A step of an ingest that is not a block.
+public enum IngestStep: Sendable {
+    /// A transfer opened.
+    case open(TransferID, TransferPlan)
+    /// Payload that is missing; `length` nil: all to the end.
+    case gap(TransferID, offset: UInt64, length: UInt64?, cause: GapCause)
+    /// The transfer's payload ended.
+    case close(TransferID, TransferEnd)
+    /// An object event.
+    case event(ObjectEvent)
+}
+
+/// The unit of hand-over between threads: blocks in the order they were cut, and the steps between them.
+public struct IngestBatch: Sendable {
+    /// A step and its place: it happens after the first `blocksBefore` blocks of the batch.
+    public struct Step: Sendable {
+        /// How many of the batch's blocks come before it.
+        public var blocksBefore: Int
+        /// What happens.
+        public var step: IngestStep
+
+        /// A step of its parts.
+        public init(blocksBefore: Int, step: IngestStep) {
+            self.blocksBefore = blocksBefore
+            self.step = step
+        }
+    }
+
+    /// The blocks.
+    public var blocks: [BlockDescriptor] = []
+    /// The steps, ascending by place.
+    public var steps: [Step] = []
+    /// Number of the last packet that went into the batch.
+    public var lastPacket: UInt64 = 0
+
+    /// An empty batch.
+    public init() {}
+
+    /// True when nothing is in it.
+    public var isEmpty: Bool { blocks.isEmpty && steps.isEmpty }
+}

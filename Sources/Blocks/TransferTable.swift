@@ -1,0 +1,132 @@
+/// What the splitter knows of an open transfer. Plain data in a slab; slots are reused.
+struct OpenTransfer {
+    /// ``TransferID/number``.
+    var number: UInt64
+    /// Offset within the object of the transfer's first byte.
+    var objectOffset: UInt64
+    /// Offset within the transfer of the next byte expected.
+    var position: UInt64
+    /// The buffer of the block being filled; meaningless while `filled` is 0.
+    var buffer: BlockBuffer
+    /// Number of the piece of payload with which it last grew.
+    var lastPiece: UInt64
+    /// Bytes in it. The block began at `position - filled`.
+    var filled: Int32
+    /// Neighbours in the list of partly filled blocks; `TransferTable.none` at its ends.
+    var newer: Int32
+    var older: Int32
+}
+
+/// The open transfers, found by number: an index of open addressing over a slab, and within the slab the list of those
+/// that hold a partly filled buffer, in the order in which they last grew.
+///
+/// Numbers count up from 1, so Fibonacci hashing spreads them well without SipHash's cost; a program chooses them, not a
+/// peer. Deleting shifts entries back, so that probes stay short however many transfers come and go.
+struct TransferTable {
+    static let none: Int32 = -1
+
+    /// Slots by index. Public to the splitter so that it updates a slot in place.
+    var slots: [OpenTransfer] = []
+    /// Number of open transfers.
+    private(set) var count = 0
+    /// Number of transfers in the list of partly filled blocks.
+    private(set) var partialCount = 0
+    /// Ends of that list.
+    private(set) var newestPartial = TransferTable.none
+    private(set) var oldestPartial = TransferTable.none
+
+    private var freeSlots: [Int32] = []
+    /// Slot numbers, `none` where empty; the length is a power of two, at most half full.
+    private var index = [Int32](repeating: TransferTable.none, count: 64)
+    private var shift: UInt64 = 58
+
+    /// The slot of a transfer, or `none`.
+    func find(_ number: UInt64) -> Int32 {
+        var place = home(of: number)
+        while true {
+            let slot = index[place]
+            if slot == Self.none || slots[Int(slot)].number == number { return slot }
+            place = (place + 1) & (index.count - 1)
+        }
+    }
+
+    /// Adds a transfer that is not in the table.
+    mutating func insert(_ number: UInt64, objectOffset: UInt64) -> Int32 {
+        if (count + 1) * 2 > index.count { grow() }
+        let transfer = OpenTransfer(
+            number: number, objectOffset: objectOffset, position: 0, buffer: BlockBuffer(index: -1), lastPiece: 0,
+            filled: 0, newer: Self.none, older: Self.none)
+        let slot: Int32
+        if let free = freeSlots.popLast() {
+            slot = free
+            slots[Int(slot)] = transfer
+        } else {
+            slot = Int32(slots.count)
+            slots.append(transfer)
+        }
+        enter(slot)
+        count += 1
+        return slot
+    }
+
+    /// Removes a transfer whose block has been cut.
+    mutating func remove(_ slot: Int32) {
+        var hole = home(of: slots[Int(slot)].number)
+        while index[hole] != slot { hole = (hole + 1) & (index.count - 1) }
+        var place = hole
+        while true {
+            place = (place + 1) & (index.count - 1)
+            let candidate = index[place]
+            if candidate == Self.none { break }
+            // Move it back when the hole lies between its home and its place.
+            let distance = (place - home(of: slots[Int(candidate)].number)) & (index.count - 1)
+            if distance >= (place - hole) & (index.count - 1) {
+                index[hole] = candidate
+                hole = place
+            }
+        }
+        index[hole] = Self.none
+        slots[Int(slot)].number = 0
+        freeSlots.append(slot)
+        count -= 1
+    }
+
+    /// Puts a transfer that got its first bytes of a block at the new end of the list.
+    mutating func linkPartial(_ slot: Int32) {
+        slots[Int(slot)].older = newestPartial
+        slots[Int(slot)].newer = Self.none
+        if newestPartial == Self.none { oldestPartial = slot } else { slots[Int(newestPartial)].newer = slot }
+        newestPartial = slot
+        partialCount += 1
+    }
+
+    /// Takes a transfer out of the list.
+    mutating func unlinkPartial(_ slot: Int32) {
+        let (older, newer) = (slots[Int(slot)].older, slots[Int(slot)].newer)
+        if older == Self.none { oldestPartial = newer } else { slots[Int(older)].newer = newer }
+        if newer == Self.none { newestPartial = older } else { slots[Int(newer)].older = older }
+        partialCount -= 1
+    }
+
+    /// Moves a transfer of the list to its new end.
+    mutating func touchPartial(_ slot: Int32) {
+        guard newestPartial != slot else { return }
+        unlinkPartial(slot)
+        linkPartial(slot)
+    }
+
+    private func home(of number: UInt64) -> Int { Int(truncatingIfNeeded: (number &* 0x9E37_79B9_7F4A_7C15) >> shift) }
+
+    private mutating func enter(_ slot: Int32) {
+        var place = home(of: slots[Int(slot)].number)
+        while index[place] != Self.none { place = (place + 1) & (index.count - 1) }
+        index[place] = slot
+    }
+
+    private mutating func grow() {
+        let entries = index.filter { $0 != Self.none }
+        index = Array(repeating: Self.none, count: index.count * 2)
+        shift -= 1
+        for slot in entries { enter(slot) }
+    }
+}

@@ -1,0 +1,31 @@
+/// What all flows share: limits, counters, budgets, names.
+struct Desk {
+    let limits: ExchangeLimits
+    var counters = ExchangeCounters()
+    var names = FieldNameCache()
+    var forms = FieldForms()
+    var lastExchange: UInt64 = 0
+    var openTotal = 0
+    private(set) var partialBytes = 0
+
+    init(_ limits: ExchangeLimits) { self.limits = limits }
+
+    /// Takes bytes from the budget of incomplete things; false and counted when it is spent.
+    mutating func reserve(_ count: Int) -> Bool {
+        guard partialBytes + count <= limits.partialBytesTotal else {
+            counters.partialByteLimit += 1
+            return false
+        }
+        partialBytes += count
+        return true
+    }
+
+    /// Gives bytes back to the budget.
+    mutating func release(_ count: Int) { partialBytes -= count }
+
+    /// The number of the next exchange.
+    mutating func nextExchange() -> ExchangeID {
+        lastExchange += 1
+        return ExchangeID(lastExchange)
+    }
+}

@@ -1,0 +1,66 @@
+internal import Blocks
+internal import Capture
+internal import Dialects
+internal import Exchanges
+internal import Flows
+internal import Packets
+
+/// The front of the data plane, one value owned by one thread: frame in, batches of blocks and object events out.
+///
+/// Every layer is generic over the next, so the whole chain from packet to block buffer is specialised code without an
+/// existential, an allocation or a lock per packet.
+struct FrontEnd: ~Copyable, FrameSink {
+    typealias Chain = FlowAssembler<HTTPEngine<DialectEngine<BlockSplitter<BatchHandOver>>>>
+
+    private var decoder: FrameDecoder
+    private(set) var flows: Chain
+    private(set) var faults = FrameFaultCounts()
+    /// Number and time of the last frame.
+    private(set) var lastPacket: UInt64 = 0
+    private(set) var lastTime: UInt64 = 0
+
+    init(decoder: FrameDecoder, flows: consuming Chain) {
+        self.decoder = decoder
+        self.flows = flows
+    }
+
+    mutating func frame(_ frame: CapturedFrame, _ bytes: RawSpan) {
+        lastPacket = frame.number
+        lastTime = max(lastTime, frame.time)
+        flows.expire(now: lastTime)
+        switch decoder.decode(bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength)) {
+        case .segment(let header):
+            flows.segment(header, bytes, time: frame.time, packet: frame.number)
+        case .fault(let fault): faults[fault] &+= 1
+        }
+    }
+
+    /// Hands over what has gathered, so that it becomes durable although no batch is full.
+    mutating func flush() { flows.sink.sink.sink.flush(lastPacket: lastPacket) }
+
+    /// The capture ended: every flow ends, and everything is handed over.
+    mutating func finish() {
+        flows.finishCapture(time: lastTime, packet: lastPacket)
+        flush()
+    }
+}
+
+/// Sends batches to the hashers, round robin, so that their order can be restored by taking them back the same way.
+struct BatchHandOver: BatchOutput, ~Copyable {
+    private let pool: BlockPool
+    private let queues: [BoundedQueue<IngestBatch>]
+    private var next = 0
+
+    init(to queues: [BoundedQueue<IngestBatch>], pool: BlockPool) {
+        self.queues = queues
+        self.pool = pool
+    }
+
+    mutating func send(_ batch: consuming IngestBatch) {
+        // A closed queue means that the writer failed; the run loop sees that and stops. Its buffers must come back even
+        // so, or the splitter would wait for them for ever.
+        let blocks = batch.blocks
+        if !queues[next].push(batch) { pool.release(blocks) }
+        next = (next + 1) % queues.count
+    }
+}

@@ -1,0 +1,67 @@
+internal import Capture
+internal import Dialects
+internal import Exchanges
+internal import Flows
+internal import Packets
+public import Vaults
+
+/// What a replay saw, did and lost.
+public struct ReplayReport: Sendable, Codable {
+    /// Packets read.
+    public var packets: UInt64 = 0
+    /// Bytes of them that the captures hold.
+    public var capturedBytes: UInt64 = 0
+    /// Packets that the filter left out.
+    public var filteredPackets: UInt64 = 0
+    /// Frames that were no TCP segments, by reason.
+    public var frameFaults: [String: UInt64] = [:]
+    /// Where captures ended early: file, place and what was found.
+    public var captureFaults: [String] = []
+    /// Counters of the reassembly that are not zero.
+    public var flows: [String: UInt64] = [:]
+    /// Counters of the HTTP parser that are not zero.
+    public var exchanges: [String: UInt64] = [:]
+    /// Counters of the dialects that are not zero.
+    public var dialects: [String: UInt64] = [:]
+    /// What the vault's writer did.
+    public var vault = VaultCounters()
+    /// Versions that could not be read back for their check, and damage that was met.
+    public var problems: [String] = []
+    /// Wall time in seconds.
+    public var seconds: Double = 0
+    /// True when the run was asked to stop before the end of the captures.
+    public var wasStopped = false
+
+    init(
+        stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
+        wasStopped: Bool
+    ) {
+        let statistics = stream.statistics
+        packets = statistics.packets
+        capturedBytes = statistics.capturedBytes
+        filteredPackets = statistics.filteredPackets
+        for (fault, count) in front.faults.occurred { frameFaults[fault.name] = count }
+        captureFaults = stream.faults.map { String(describing: $0) }
+        flows = Self.nonZero(front.flows.counters)
+        exchanges = Self.nonZero(front.flows.sink.counters)
+        for kind in OpaqueKind.allCases {
+            let count = front.flows.sink.counters[opaque: kind]
+            if count.flows > 0 { exchanges["opaqueFlows.\(kind)"] = count.flows }
+            if count.bytes > 0 { exchanges["opaqueBytes.\(kind)"] = count.bytes }
+        }
+        dialects = front.flows.sink.sink.counters.report
+        vault = writer.counters
+        problems = writer.checkFailures + writer.damage
+        self.seconds = Double(seconds.components.seconds) + Double(seconds.components.attoseconds) / 1e18
+        self.wasStopped = wasStopped
+    }
+
+    /// The counters of a plain struct of counters, by name. Once per run.
+    private static func nonZero(_ counters: some Any) -> [String: UInt64] {
+        var values: [String: UInt64] = [:]
+        for child in Mirror(reflecting: counters).children {
+            if let name = child.label, let value = child.value as? UInt64, value > 0 { values[name] = value }
+        }
+        return values
+    }
+}

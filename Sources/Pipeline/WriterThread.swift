@@ -1,0 +1,135 @@
+internal import Blocks
+internal import Catalog
+internal import Vaults
+
+/// The back of the data plane: owns the vault's writer, takes hashed batches in order, and feeds the verifiers.
+struct WriterThread {
+    /// What the front needs to know before the first batch.
+    struct Opened: Sendable {
+        var about: VaultDescription
+        var pool: BlockPool
+    }
+
+    /// What came of it.
+    struct Outcome: Sendable {
+        var counters = VaultCounters()
+        var failure: VaultError?
+        var checkFailures: [String] = []
+        /// Damage that opening the vault met.
+        var damage: [String] = []
+    }
+
+    let options: ReplayOptions
+    /// From the hashers, in their order.
+    let input: [BoundedQueue<IngestBatch>]
+    let opened: BoundedQueue<Result<Opened, VaultError>>
+    let outcome: ResultSlot<Outcome>
+    let stop: StopFlag
+
+    /// The thread's body.
+    func run() {
+        var result = Outcome()
+        do throws(VaultError) {
+            var writer = try VaultWriter(
+                path: options.vault, blockSize: options.blockSize, durability: options.durability,
+                poolBytes: options.poolBytes)
+            result.damage = writer.damage
+            opened.push(.success(Opened(about: writer.about, pool: writer.pool)))
+            do throws(VaultError) {
+                try ingest(into: &writer, &result)
+            } catch {
+                result.failure = error
+                abandonInput(writer.pool)
+            }
+            result.counters = writer.counters
+        } catch {
+            result.failure = error
+            opened.push(.failure(error))
+        }
+        outcome.put(result)
+    }
+
+    /// Takes batch after batch until the front is done, then settles what can be settled.
+    private func ingest(
+        into writer: inout VaultWriter, _ result: inout Outcome
+    ) throws(VaultError) {
+        let verifiers = Verifiers(reader: try writer.makeReader())
+        let thread = WorkerThread(name: "verifier") { verifiers.run() }
+        var inFlight = 0
+        var failure: VaultError?
+        do throws(VaultError) {
+            try takeBatches(into: &writer, verifiers, &inFlight, &result)
+            try writer.commit()
+            // An interrupted run leaves the rest to the next one, which finds it in the catalog.
+            if !stop.isRaised { try settle(&writer, verifiers, &inFlight, &result) }
+            try writer.close()
+        } catch {
+            failure = error
+        }
+        verifiers.close()
+        thread.join()
+        if let failure { throw failure }
+    }
+
+    private func takeBatches(
+        into writer: inout VaultWriter, _ verifiers: Verifiers, _ inFlight: inout Int,
+        _ result: inout Outcome
+    ) throws(VaultError) {
+        var next = 0
+        while let batch = input[next].pop() {
+            next = (next + 1) % input.count
+            defer { writer.pool.release(batch.blocks) }
+            try writer.append(batch)
+            while let finished = verifiers.finished() {
+                inFlight -= 1
+                try record(finished, &writer, &result)
+            }
+            // A full queue is no loss: what is unchecked at the end is found in the catalog.
+            for version in try writer.takeCommittedVerificationWork(max: 64) where verifiers.offer(version) {
+                inFlight += 1
+            }
+        }
+    }
+
+    /// Makes whole blocks of pieces and checks every version that still has an untested digest.
+    private func settle(
+        _ writer: inout VaultWriter, _ verifiers: Verifiers, _ inFlight: inout Int,
+        _ result: inout Outcome
+    ) throws(VaultError) {
+        func drain() throws(VaultError) {
+            while inFlight > 0, let finished = verifiers.nextFinished() {
+                inFlight -= 1
+                try record(finished, &writer, &result)
+            }
+            try writer.commit()
+        }
+        try drain()
+        try writer.healCopies()
+        try writer.regridPending(while: { !stop.isRaised })
+        var last: VersionID?
+        while !stop.isRaised {
+            let pending = try writer.pendingVerification(after: last, max: 256)
+            guard let newLast = pending.last else { break }
+            last = newLast
+            for version in pending where verifiers.offer(version) { inFlight += 1 }
+            try drain()
+        }
+    }
+
+    private func record(
+        _ finished: Verifiers.Finished, _ writer: inout VaultWriter, _ result: inout Outcome
+    ) throws(VaultError) {
+        if let found = finished.result { try writer.record(found) }
+        if let failure = finished.failure, result.checkFailures.count < 100 { result.checkFailures.append(failure) }
+    }
+
+    /// After a failure: lets the front run dry instead of waiting for buffers that nobody frees.
+    private func abandonInput(_ pool: BlockPool) {
+        stop.raise()
+        var next = 0
+        while let batch = input[next].pop() {
+            pool.release(batch.blocks)
+            next = (next + 1) % input.count
+        }
+    }
+}

@@ -1,0 +1,77 @@
+internal import Blocks
+
+/// Segments in a folder of a local file system.
+///
+/// The folder's file system must keep what `fdatasync` and `fsync` acknowledge. Files are opened for reading on demand
+/// and kept open, at most ``StorageOptions/openReadersMax`` of them.
+public final class FileBlockStore: BlockStore {
+    /// The folder.
+    public let directory: SegmentDirectory
+
+    /// Open readers, each with the time of its last use. A reader in use elsewhere survives its removal from here.
+    private struct Readers {
+        var byNumber: [UInt64: (reader: SegmentReader, lastUse: UInt64)] = [:]
+        var uses: UInt64 = 0
+        var evictions: UInt64 = 0
+    }
+
+    private let readers = Guarded(Readers())
+
+    /// A store of the segments in `directory`, whose folder exists.
+    public init(_ directory: SegmentDirectory) {
+        self.directory = directory
+    }
+
+    /// Readers that were closed to keep within ``StorageOptions/openReadersMax``.
+    public var evictedReaders: UInt64 { readers.withLock { $0.evictions } }
+
+    /// Files open for reading now.
+    public var openReaders: Int { readers.withLock { $0.byNumber.count } }
+
+    /// See ``BlockStore/segmentNumbers()``.
+    public func segmentNumbers() throws(StorageError) -> [UInt64] { try directory.segmentNumbers() }
+
+    /// See ``BlockStore/createSegment(writer:highestUsed:)``.
+    public func createSegment(writer: UInt64, highestUsed: UInt64) throws(StorageError) -> SegmentWriter {
+        try directory.createSegment(writer: writer, highestUsed: highestUsed)
+    }
+
+    /// See ``BlockStore/resumeSegment(_:durableTo:)``.
+    public func resumeSegment(_ number: UInt64, durableTo: UInt64) throws(StorageError) -> SegmentWriter {
+        try directory.resumeSegment(number, durableTo: durableTo)
+    }
+
+    /// A sealed file is durable under its name already.
+    public func publish(_ segment: UInt64) throws(StorageError) {}
+
+    /// See ``BlockStore/read(_:into:)``.
+    public func read(_ location: BlockLocation, into room: inout MutableRawSpan) throws(StorageError) {
+        try openSegment(location.segment).read(location, into: &room)
+    }
+
+    /// See ``BlockStore/openSegment(_:)``. Readers are shared and kept open.
+    public func openSegment(_ number: UInt64) throws(StorageError) -> SegmentReader {
+        let known = readers.withLock { readers -> SegmentReader? in
+            readers.uses += 1
+            readers.byNumber[number]?.lastUse = readers.uses
+            return readers.byNumber[number]?.reader
+        }
+        if let known { return known }
+        // Outside the lock: opening may take the disk's time. Two threads may open the same file; one reader stays.
+        let opened = try directory.openSegment(number)
+        readers.withLock { readers in
+            if readers.byNumber.count >= max(directory.options.openReadersMax, 1), readers.byNumber[number] == nil,
+                let oldest = readers.byNumber.min(by: { $0.value.lastUse < $1.value.lastUse })
+            {
+                readers.byNumber[oldest.key] = nil
+                readers.evictions += 1
+            }
+            readers.uses += 1
+            readers.byNumber[number] = (opened, readers.uses)
+        }
+        return opened
+    }
+
+    /// Closes the reader of a segment that is about to be removed.
+    public func forget(_ segment: UInt64) { readers.withLock { $0.byNumber[segment] = nil } }
+}

@@ -1,0 +1,142 @@
+internal import Blocks
+internal import Catalog
+internal import Storage
+
+/// The vault's log: blocks and catalog mutations appended in order to one segment file after the other.
+struct SegmentLog: ~Copyable {
+    /// Bytes appended since the last sync.
+    private(set) var unsyncedBytes: UInt64 = 0
+
+    private let store: FileBlockStore
+    private var segment: SegmentWriter?
+    private var highestUsed: UInt64
+
+    /// A log that goes on in `resumed`, or in a new segment behind `highestUsed` when that is nil.
+    init(store: FileBlockStore, resumed: consuming SegmentWriter?, highestUsed: UInt64) {
+        self.store = store
+        self.highestUsed = highestUsed
+        if let resumed {
+            position = CatalogCheckpoint(segment: resumed.header.number, offset: resumed.size)
+            segment = consume resumed
+        } else {
+            position = CatalogCheckpoint(segment: highestUsed + 1, offset: 0)
+            segment = nil
+        }
+    }
+
+    /// Where the next frame will begin: everything before it is in the log.
+    private(set) var position: CatalogCheckpoint
+
+    /// Appends blocks that lie in pool buffers; the places in their order.
+    mutating func append(_ blocks: [BlockDescriptor], in pool: BlockPool) throws(VaultError) -> [BlockIndexValue] {
+        var frame = makeFrame(pool)
+        for block in blocks { frame.addBlock(block) }
+        return try write(frame).map(BlockIndexValue.init)
+    }
+
+    /// Appends catalog mutations, in frames of moderate size.
+    mutating func append(_ mutations: [CatalogMutation], in pool: BlockPool) throws(VaultError) {
+        var frame = makeFrame(pool)
+        for mutation in mutations {
+            try asVaultError { () throws(StorageError) in
+                if let value = mutation.value {
+                    try frame.addCatalogPut(table: mutation.table.rawValue, key: mutation.key, value: value)
+                } else {
+                    try frame.addCatalogDelete(table: mutation.table.rawValue, key: mutation.key)
+                }
+            }
+            if frame.byteCount >= Self.frameBytes {
+                _ = try write(frame)
+                frame = makeFrame(pool)
+            }
+        }
+        if !frame.isEmpty { _ = try write(frame) }
+    }
+
+    /// Forces everything appended to the medium.
+    mutating func sync() throws(VaultError) {
+        try withSegment { (segment) throws(StorageError) in try segment.synchronize() }
+        unsyncedBytes = 0
+    }
+
+    /// Seals the segment when it is full; the next append begins another. Only when nothing is unsynced.
+    mutating func rollIfFull() throws(VaultError) {
+        guard segment?.isFull ?? false else { return }
+        try withSegment { (segment) throws(StorageError) in try segment.seal() }
+        segment = nil
+        position = CatalogCheckpoint(segment: highestUsed + 1, offset: 0)
+    }
+
+    private func makeFrame(_ pool: BlockPool) -> FrameBuilder {
+        FrameBuilder(pool: pool, options: store.directory.options)
+    }
+
+    private mutating func write(_ frame: borrowing FrameBuilder) throws(VaultError) -> [BlockLocation] {
+        if segment == nil {
+            let highest = highestUsed
+            do throws(StorageError) {
+                let created = try store.createSegment(writer: 0, highestUsed: highest)
+                highestUsed = created.header.number
+                segment = consume created
+            } catch {
+                throw .storage(error.description)
+            }
+        }
+        guard let appended = try withSegment(frame) else { return [] }
+        unsyncedBytes += appended.length
+        position = CatalogCheckpoint(segment: highestUsed, offset: appended.offset + appended.length)
+        return appended.blocks
+    }
+
+    private mutating func withSegment(_ frame: borrowing FrameBuilder) throws(VaultError) -> AppendedFrame? {
+        do throws(StorageError) {
+            return try segment?.append(frame)
+        } catch {
+            throw .storage(error.description)
+        }
+    }
+
+    private mutating func withSegment(
+        _ body: (inout SegmentWriter) throws(StorageError) -> Void
+    ) throws(VaultError) {
+        guard var current = segment.take() else { return }
+        do throws(StorageError) {
+            try body(&current)
+            segment = consume current
+        } catch {
+            throw .storage(error.description)
+        }
+    }
+
+    /// Frames of catalog records are cut at this size.
+    private static let frameBytes = 4 << 20
+}
+
+extension BlockIndexValue {
+    /// Packs a place into the index's four words.
+    init(_ place: BlockLocation) {
+        self.init(
+            place.segment, place.payloadOffset, UInt64(place.storedLength) << 32 | UInt64(place.rawLength),
+            UInt64(place.crc32c) << 8 | UInt64(place.codec))
+    }
+}
+
+extension BlockLocation {
+    /// The place that the index's words hold.
+    init(_ value: BlockIndexValue) {
+        self.init(
+            segment: value.word0, payloadOffset: value.word1,
+            storedLength: UInt32(truncatingIfNeeded: value.word2 >> 32),
+            rawLength: UInt32(truncatingIfNeeded: value.word2), codec: UInt8(truncatingIfNeeded: value.word3),
+            crc32c: UInt32(truncatingIfNeeded: value.word3 >> 8))
+    }
+}
+
+/// Runs a storage call and words its error as the vault's.
+func asVaultError<Value: ~Copyable>(_ body: () throws(StorageError) -> Value) throws(VaultError) -> Value {
+    do {
+        return try body()
+    } catch {
+        throw .storage(error.description)
+    }
+}

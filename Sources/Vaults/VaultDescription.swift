@@ -1,0 +1,95 @@
+internal import Glibc
+internal import FoundationEssentials
+public import Blocks
+public import Storage
+
+/// What a vault is: fixed when it is made.
+public struct VaultDescription: Sendable, Hashable {
+    /// Format of the vault as a whole; see the storage format page.
+    public static let currentFormat = 1
+
+    /// Format version.
+    public var format: Int
+    /// Random; every segment file of the vault carries it.
+    public var id: VaultID
+    /// Block size.
+    public var blockSize: BlockSize
+    /// When it was made, nanoseconds since 1970 UTC.
+    public var created: UInt64
+
+    /// The id as 32 hexadecimal digits.
+    public var idText: String { id.description }
+
+    /// A new vault's description with a random id.
+    init(blockSize: BlockSize, created: UInt64) {
+        format = Self.currentFormat
+        id = VaultID.random()
+        self.blockSize = blockSize
+        self.created = created
+    }
+
+    /// Reads `vault.json`.
+    init(reading layout: VaultLayout) throws(VaultError) {
+        let path = layout.description
+        let bytes: [UInt8]
+        do {
+            bytes = try readWholeFile(path, limit: 1 << 16)
+        } catch .system(_, _, ENOENT) {
+            throw .notAVault(path: layout.root)
+        } catch .system(_, _, ENOTDIR) {
+            throw .notAVault(path: layout.root)
+        }
+        let file: File
+        do {
+            file = try JSONDecoder().decode(File.self, from: Data(bytes))
+        } catch {
+            throw .damagedDescription(path: path, reason: "it is not the JSON that oxbow writes")
+        }
+        guard file.format == Self.currentFormat else {
+            throw .formatVersion(path: layout.root, found: file.format, expected: Self.currentFormat)
+        }
+        guard let id = VaultID(file.id) else {
+            throw .damagedDescription(path: path, reason: "the id is not 32 hexadecimal digits")
+        }
+        guard let blockSize = try? BlockSize(bytes: file.block_size) else {
+            throw .damagedDescription(path: path, reason: "\(file.block_size) is no block size")
+        }
+        format = file.format
+        self.id = id
+        self.blockSize = blockSize
+        created = file.created
+    }
+
+    /// Writes `vault.json` atomically and durably.
+    func write(to layout: VaultLayout) throws(VaultError) {
+        let file = File(format: format, id: id.description, block_size: blockSize.bytes, created: created)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        let data: Data
+        do {
+            data = try encoder.encode(file)
+        } catch {
+            throw .damagedDescription(path: layout.description, reason: "cannot be encoded: \(error)")
+        }
+        try writeFileDurably(layout.description, Array(data) + [UInt8(ascii: "\n")])
+    }
+
+    /// `vault.json` as it stands on disk.
+    private struct File: Codable {
+        var format: Int
+        var id: String
+        var block_size: Int
+        var created: UInt64
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    for byte in bytes {
+        text.append(digits[Int(byte >> 4)])
+        text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+}

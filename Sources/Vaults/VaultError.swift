@@ -1,0 +1,82 @@
+public import Blocks
+internal import Glibc
+
+/// Why a vault could not do what was asked. Every case names the path and, in its description, the remedy.
+public enum VaultError: Error, CustomStringConvertible, Sendable {
+    /// The folder is not a vault. Stop the program.
+    case notAVault(path: String)
+    /// The folder exists, is not empty and is no vault: creating one there would mix it with other data. Stop.
+    case notEmpty(path: String)
+    /// The vault's format is newer or older than this program reads. Stop.
+    case formatVersion(path: String, found: Int, expected: Int)
+    /// `vault.json` cannot be read. Stop.
+    case damagedDescription(path: String, reason: String)
+    /// Another process writes to the vault. Retry later.
+    case locked(path: String, owner: String)
+    /// The operating system refused. Stop.
+    case system(operation: String, path: String, errno: Int32)
+    /// The block size asked for differs from the vault's. Stop.
+    case blockSize(path: String, found: Int, asked: Int)
+    /// The catalog failed. Stop; `oxbow rebuild` makes a new one from the segments.
+    case catalog(String)
+    /// A segment file failed. Stop writing; what was acknowledged before is safe.
+    case storage(String)
+    /// A block that a manifest names is not in the index. The object is damaged.
+    case missingBlock(fingerprint: String, object: String, offset: UInt64)
+    /// A block's bytes differ from its fingerprint or checksum. The object is damaged.
+    case damagedBlock(fingerprint: String, object: String, offset: UInt64, reason: String)
+    /// Block buffers or digests could not be set up. Stop.
+    case blocks(BlocksError)
+    /// The range asked for is not held. Mark the object incomplete.
+    case notHeld(object: String, offset: UInt64)
+    /// No such object or version in the vault.
+    case noSuchObject(String)
+
+    /// What happened, where, and what to do.
+    public var description: String {
+        switch self {
+        case .notAVault(let path):
+            "\(path) is not a vault (it has no vault.json); name a vault's folder, or make one with `oxbow replay`"
+        case .notEmpty(let path):
+            "\(path) is not empty and not a vault; name an empty or new folder"
+        case .formatVersion(let path, let found, let expected):
+            "vault \(path) has format \(found), this oxbow reads format \(expected); use the oxbow that wrote it, or a newer one"
+        case .damagedDescription(let path, let reason):
+            "\(path) cannot be read: \(reason); restore the file from a backup of the vault"
+        case .locked(let path, let owner):
+            "vault \(path) is being written by \(owner); wait until it ends, or stop it"
+        case .system(let operation, let path, let code):
+            "\(operation) \(path): \(systemMessage(code))\(systemRemedy(code))"
+        case .blockSize(let path, let found, let asked):
+            "vault \(path) has blocks of \(found) bytes, not \(asked); leave --block-size out for an existing vault"
+        case .catalog(let reason):
+            "\(reason)"
+        case .storage(let reason):
+            "\(reason)"
+        case .missingBlock(let fingerprint, let object, let offset):
+            "block \(fingerprint) of \(object) at offset \(offset) is in no segment; restore the segments from a backup, or replay the capture again"
+        case .damagedBlock(let fingerprint, let object, let offset, let reason):
+            "block \(fingerprint) of \(object) at offset \(offset) is damaged: \(reason); replay the capture again or restore the segment"
+        case .blocks(let error):
+            error.description
+        case .notHeld(let object, let offset):
+            "\(object) is not held at offset \(offset); `oxbow why` names the gap"
+        case .noSuchObject(let name):
+            "\(name) is not in the vault; `oxbow ls` names what is"
+        }
+    }
+}
+
+/// The operating system's words for an error number.
+func systemMessage(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+
+/// What a person can do about the commonest error numbers.
+private func systemRemedy(_ code: Int32) -> String {
+    switch code {
+    case ENOSPC, EDQUOT: "; free space on that file system and run the command again"
+    case EACCES, EPERM: "; run as a user who may write there"
+    case EROFS: "; the file system is read-only"
+    case ENOENT: "; check the path"
+    default: ""
+    }
+}

@@ -1,0 +1,29 @@
+/// Where a vault keeps what, below its folder.
+///
+/// - `vault.json`: what the vault is (``VaultDescription``); written once.
+/// - `lock`: held by the one writer (``VaultLock``).
+/// - `segments/`: the truth (Storage).
+/// - `catalog/`: RocksDB, a view that `oxbow rebuild` makes anew from the segments.
+/// - `migrations/`: journals and reports of migrations, one folder a target.
+public struct VaultLayout: Sendable, Hashable {
+    /// The vault's folder.
+    public let root: String
+
+    /// The layout below `root`; trailing slashes do not matter.
+    public init(root: String) {
+        var root = root
+        while root.count > 1 && root.hasSuffix("/") { root.removeLast() }
+        self.root = root
+    }
+
+    /// The vault's description.
+    public var description: String { "\(root)/vault.json" }
+    /// The writer's lock file.
+    public var lock: String { "\(root)/lock" }
+    /// The folder of segment files.
+    public var segments: String { "\(root)/segments" }
+    /// The folder of the RocksDB catalog.
+    public var catalog: String { "\(root)/catalog" }
+    /// The folder of migration journals.
+    public var migrations: String { "\(root)/migrations" }
+}

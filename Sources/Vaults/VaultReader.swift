@@ -1,0 +1,127 @@
+internal import Blocks
+public import Catalog
+public import Objects
+internal import Storage
+
+/// A vault opened for reading: beside a writer or alone, from any thread.
+///
+/// It sees what was committed when it was opened. Every block's checksum and fingerprint are recomputed before a byte of
+/// it is handed out.
+public final class VaultReader: Sendable {
+    /// Where everything is.
+    public let layout: VaultLayout
+    /// What the vault is.
+    public let about: VaultDescription
+    /// The catalog; all of `Catalog`'s queries work on it.
+    public let catalog: RocksCatalog
+    private let blocks: BlockReader
+
+    /// Opens the vault in the folder `path`. When no writer has it and a crash left a tail behind the catalog's checkpoint,
+    /// that tail is applied first.
+    public convenience init(opening path: String) throws(VaultError) {
+        let layout = VaultLayout(root: path)
+        let about = try VaultDescription(reading: layout)
+        try VaultRecovery.runIfUnlocked(layout, about)
+        let catalog = try asVaultError { () throws(CatalogError) in
+            try RocksCatalog(path: layout.catalog, mode: .readOnly)
+        }
+        try self.init(layout: layout, about: about, catalog: catalog, store: VaultRecovery.store(layout, about))
+    }
+
+    /// A reader that shares the catalog and the segment files of a writer in this process.
+    init(layout: VaultLayout, about: VaultDescription, catalog: RocksCatalog, store: FileBlockStore) throws(VaultError)
+    {
+        self.layout = layout
+        self.about = about
+        self.catalog = catalog
+        blocks = try BlockReader(catalog: catalog, store: store)
+    }
+
+    /// Calls `visit` with the bytes of `range` in order, each checked. Throws `VaultError` when a byte is not held or a
+    /// block is missing or damaged, and whatever `visit` throws; bytes before that were good.
+    public func visitBytes(
+        of version: VersionRecord, in range: Range<UInt64>, _ visit: (RawSpan) throws -> Void
+    ) throws {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let window = position..<min(range.upperBound, position + Self.windowBytes)
+            for piece in try pieces(of: version, in: window) {
+                guard piece.offset == position else { break }
+                try blocks.withBlock(piece, object: version.name.url) { bytes in try visit(bytes) }
+                position = piece.end
+            }
+            guard position == window.upperBound else {
+                throw VaultError.notHeld(object: version.name.url, offset: position)
+            }
+        }
+    }
+
+    /// What is held of `range`, ascending and without overlap.
+    func pieces(of version: VersionRecord, in range: Range<UInt64>) throws(VaultError) -> [ManifestPiece] {
+        try asVaultError { () throws(CatalogError) in try catalog.pieces(of: version, in: range) }
+    }
+
+    /// Reads one piece's bytes, checked.
+    func withBlock(_ piece: ManifestPiece, of version: VersionRecord, _ body: (RawSpan) throws -> Void) throws {
+        try blocks.withBlock(piece, object: version.name.url, body)
+    }
+
+    /// Reads one piece's bytes, checked; `object` is for messages.
+    func withBlock(_ piece: ManifestPiece, named object: String, _ body: (RawSpan) throws -> Void) throws {
+        try blocks.withBlock(piece, object: object, body)
+    }
+
+    /// How much of a manifest is read at a time.
+    private static let windowBytes: UInt64 = 64 << 20
+}
+
+extension VaultReader {
+    /// Calls `visit` with the current version of every name, in the order of names.
+    public func visitCurrent(
+        asOf time: UInt64? = nil, includingTombstones: Bool = false, _ visit: (VersionRecord) throws -> Void
+    ) throws {
+        var next: ObjectName?
+        var isDone = false
+        while !isDone {
+            // In batches, so that `visit` may query the catalog and throw what it likes.
+            var batch: [VersionRecord] = []
+            isDone = true
+            try catalog.visitLive(
+                startingAt: next, asOf: time, includingTombstones: includingTombstones
+            ) { version in
+                if version.name == next { return .next }
+                batch.append(version)
+                if batch.count < 256 { return .next }
+                isDone = false
+                return .stop
+            }
+            next = batch.last?.name ?? next
+            for version in batch { try visit(version) }
+        }
+    }
+
+    /// Calls `visit` with every name that has a version, a tombstone or evidence.
+    public func visitNames(_ visit: (ObjectName) throws -> Void) throws {
+        try visitCurrent(includingTombstones: true) { version in try visit(version.name) }
+        try visitNotHeld { evidence in try visit(evidence.name) }
+    }
+
+    /// Calls `visit` with every object that the cloud spoke of and the vault does not hold.
+    public func visitNotHeld(_ visit: (EvidenceRecord) throws -> Void) throws {
+        var rows: [EvidenceRecord] = []
+        try catalog.visitNotHeld { evidence in
+            rows.append(evidence)
+            return .next
+        }
+        for row in rows { try visit(row) }
+    }
+}
+
+/// Runs a catalog call and words its error as the vault's.
+func asVaultError<Value>(_ body: () throws(CatalogError) -> Value) throws(VaultError) -> Value {
+    do {
+        return try body()
+    } catch {
+        throw .catalog(error.description)
+    }
+}

@@ -1,0 +1,71 @@
+internal import Blocks
+internal import Catalog
+internal import Glibc
+internal import Storage
+
+/// Makes a vault's catalog and block index anew from its segment files.
+public enum VaultRebuild {
+    /// What was found.
+    public struct Report: Sendable, Hashable, Codable {
+        /// Segment files read.
+        public var segments = 0
+        /// Block records in them.
+        public var blocks: UInt64 = 0
+        /// Catalog records in them.
+        public var records: UInt64 = 0
+        /// Damage, in words; empty when every file is whole.
+        public var damage: [String] = []
+    }
+
+    /// Rebuilds the vault in the folder `path`. The old catalog stays until the new one is complete. `progress` is called
+    /// with the number of segments read and of all.
+    public static func run(
+        at path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
+    ) throws(VaultError) -> Report {
+        let layout = VaultLayout(root: path)
+        let about = try VaultDescription(reading: layout)
+        let lock = try VaultLock(layout)
+        let store = VaultRecovery.store(layout, about)
+        let fresh = layout.catalog + ".new"
+        if try folderExists(fresh) { try removeFolder(fresh) }
+        var report = Report()
+        do {
+            let catalog = try asVaultError { () throws(CatalogError) in try RocksCatalog(path: fresh, mode: .create) }
+            let numbers = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }
+            for number in numbers {
+                progress(UInt64(report.segments), UInt64(numbers.count))
+                var count = SegmentApplication.Count()
+                let end = try SegmentApplication.apply(
+                    segment: number, of: store, from: 0, durableTo: 0, to: catalog, &count)
+                if case .damaged(let offset, _, let reason) = end {
+                    report.damage.append(
+                        "\(store.directory.path(of: number)) is damaged at offset \(offset): \(reason)")
+                }
+                report.segments += 1
+                report.blocks += count.blocks
+                report.records += count.records
+            }
+            try asVaultError { () throws(CatalogError) in try catalog.synchronize() }
+        }
+        let old = layout.catalog + ".old"
+        if try folderExists(old) { try removeFolder(old) }
+        if try folderExists(layout.catalog) {
+            guard unsafe rename(layout.catalog, old) == 0 else {
+                throw .system(operation: "rename", path: layout.catalog, errno: errno)
+            }
+        }
+        guard unsafe rename(fresh, layout.catalog) == 0 else {
+            throw .system(operation: "rename", path: fresh, errno: errno)
+        }
+        try syncFolder(layout.root)
+        if try folderExists(old) { try removeFolder(old) }
+        _ = consume lock
+        return report
+    }
+
+    private static func folderExists(_ path: String) throws(VaultError) -> Bool {
+        if unsafe access(path, F_OK) == 0 { return true }
+        guard errno == ENOENT else { throw .system(operation: "look for", path: path, errno: errno) }
+        return false
+    }
+}

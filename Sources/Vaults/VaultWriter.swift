@@ -1,0 +1,195 @@
+public import Blocks
+internal import Catalog
+internal import Objects
+internal import Storage
+
+/// The one writer of a vault: takes batches of hashed blocks and object events, stores what is new, keeps the ledger, and
+/// commits groups of batches.
+///
+/// Order of durability: blocks and catalog records are appended to a segment file in the order in which they came; the
+/// file is synced; only then do the block index and the catalog (one atomic RocksDB batch, with the log's position) learn of
+/// them. A crash leaves blocks that nothing names, never a manifest without its blocks. Owned by one thread.
+public struct VaultWriter: ~Copyable {
+    /// Where everything is.
+    public let layout: VaultLayout
+    /// What the vault is.
+    public let about: VaultDescription
+    /// What was done so far.
+    public internal(set) var counters = VaultCounters()
+
+    /// Damage that recovery met, in words; empty nearly always.
+    public let damage: [String]
+    /// The buffers that batches come in.
+    public let pool: BlockPool
+
+    private let lock: VaultLock
+    private let durability: Durability
+    let catalog: RocksCatalog
+    private let store: FileBlockStore
+    private var log: SegmentLog
+    var ledger: Ledger<RocksCatalog>
+    /// Blocks that are in the log but not in the index yet.
+    private var unpublished: [Fingerprint: BlockIndexValue] = [:]
+    private var lastCommit: UInt64
+
+    /// Opens the vault in the folder `path` for writing, or makes one. `blockSize` counts for a new vault; for an existing
+    /// one it must be nil or the vault's own.
+    public init(
+        path: String, blockSize: BlockSize? = nil, durability: Durability = Durability(),
+        poolBytes: Int = BlockPool.defaultBudgetBytes
+    ) throws(VaultError) {
+        let layout = VaultLayout(root: path)
+        try Self.prepareFolder(layout)
+        let lock = try VaultLock(layout)
+        let about = try Self.describe(layout, blockSize: blockSize)
+        let pool = try makeBlockPool(about.blockSize, poolBytes)
+        let recovered = try VaultRecovery.openForWriting(layout, about)
+        let catalog = recovered.catalog
+        let store = recovered.store
+        counters.tornBytes = recovered.tornBytes
+        damage = recovered.damage
+        log = recovered.log
+        self.layout = layout
+        self.about = about
+        self.lock = lock
+        self.durability = durability
+        self.catalog = catalog
+        self.store = store
+        self.pool = pool
+        ledger = Ledger(store: catalog, blockSize: about.blockSize.bytes)
+        lastCommit = monotonicClock()
+    }
+
+    /// A reader of the same vault, sharing this writer's catalog: it sees each commit.
+    public func makeReader() throws(VaultError) -> VaultReader {
+        try VaultReader(layout: layout, about: about, catalog: catalog, store: store)
+    }
+
+    /// Stores a batch and applies its steps; commits when one is due. The pool buffers of the batch are free to be reused
+    /// when this returns.
+    public mutating func append(_ batch: IngestBatch) throws(VaultError) {
+        try storeBlocks(of: batch)
+        var stepIndex = 0
+        for (blockIndex, block) in batch.blocks.enumerated() {
+            try applySteps(of: batch, before: blockIndex, &stepIndex)
+            ledger.add(
+                Extent(offset: block.offset, length: block.length, fingerprint: block.fingerprint), to: block.transfer)
+        }
+        try applySteps(of: batch, before: .max, &stepIndex)
+        try commitIfDue()
+    }
+
+    /// Commits when enough bytes or time have gathered; call it on idle too.
+    public mutating func commitIfDue() throws(VaultError) {
+        guard log.unsyncedBytes > 0 || ledger.pendingBytes > 0 else {
+            lastCommit = monotonicClock()
+            return
+        }
+        if log.unsyncedBytes + UInt64(ledger.pendingBytes) >= durability.commitBytes
+            || monotonicClock() - lastCommit >= durability.commitNanoseconds
+        {
+            try commit()
+        }
+    }
+
+    /// True when everything appended so far is durable and visible.
+    var isCommitted: Bool { log.unsyncedBytes == 0 && ledger.pendingBytes == 0 }
+
+    /// Makes everything appended so far durable and visible.
+    public mutating func commit() throws(VaultError) {
+        let mutations = ledger.takeMutations()
+        if !mutations.isEmpty {
+            counters.records += UInt64(mutations.count)
+            try log.append(mutations, in: pool)
+        }
+        guard log.unsyncedBytes > 0 else { return }
+        try log.sync()
+        let entries = unpublished.map { BlockIndexEntry($0.key, $0.value) }
+        let position = log.position
+        try asVaultError { () throws(CatalogError) in
+            try catalog.commit(mutations, index: entries, checkpoint: position)
+        }
+        ledger.committed()
+        unpublished.removeAll(keepingCapacity: true)
+        counters.commits += 1
+        lastCommit = monotonicClock()
+        try log.rollIfFull()
+    }
+
+    /// Appends the blocks that neither the index nor the log has.
+    mutating func storeBlocks(of batch: IngestBatch) throws(VaultError) {
+        guard !batch.blocks.isEmpty else { return }
+        counters.blocks += UInt64(batch.blocks.count)
+        var fresh: [Fingerprint: Int] = [:]
+        for (index, block) in batch.blocks.enumerated() {
+            counters.blockBytes += UInt64(block.length)
+            if unpublished[block.fingerprint] == nil && fresh[block.fingerprint] == nil {
+                fresh[block.fingerprint] = index
+            }
+        }
+        guard !fresh.isEmpty else { return }
+        // In the order of the batch, so that the same traffic makes the same files.
+        let candidates = fresh.values.sorted()
+        let fingerprints = candidates.map { batch.blocks[$0].fingerprint }
+        let missing = try asVaultError { () throws(CatalogError) in try catalog.missing(of: fingerprints) }
+        guard !missing.isEmpty else { return }
+        let blocks = missing.map { batch.blocks[candidates[$0]] }
+        for (block, place) in zip(blocks, try log.append(blocks, in: pool)) {
+            unpublished[block.fingerprint] = place
+            counters.newBlocks += 1
+            counters.newBlockBytes += UInt64(block.length)
+        }
+    }
+
+    /// Applies the steps that stand before the block at `blockIndex`.
+    private mutating func applySteps(
+        of batch: IngestBatch, before blockIndex: Int, _ next: inout Int
+    ) throws(VaultError) {
+        while next < batch.steps.count, batch.steps[next].blocksBefore <= blockIndex {
+            switch batch.steps[next].step {
+            case .open(let transfer, let plan): ledger.open(transfer, plan)
+            case .gap(let transfer, let offset, let length, let cause):
+                ledger.gap(transfer, at: offset, length: length, cause: cause)
+            case .close(let transfer, let end): ledger.close(transfer, end)
+            case .event(let event):
+                do throws(CatalogError) { try ledger.apply(event) } catch { throw .catalog(error.description) }
+            }
+            next += 1
+        }
+    }
+
+    /// Makes the folder, and refuses one that holds anything but a vault or the beginnings of one.
+    private static func prepareFolder(_ layout: VaultLayout) throws(VaultError) {
+        try makeFolder(layout.root)
+        let names = try namesInFolder(layout.root)
+        guard !names.contains("vault.json") else { return }
+        // A half-made vault has nothing else: it is finished now.
+        let own: Set = ["lock", "vault.json.new", "segments", "catalog"]
+        guard names.allSatisfy(own.contains) else { throw .notEmpty(path: layout.root) }
+    }
+
+    /// Reads `vault.json`, or writes a new one when the vault has none yet.
+    private static func describe(_ layout: VaultLayout, blockSize: BlockSize?) throws(VaultError) -> VaultDescription {
+        do throws(VaultError) {
+            let about = try VaultDescription(reading: layout)
+            if let blockSize, blockSize != about.blockSize {
+                throw .blockSize(path: layout.root, found: about.blockSize.bytes, asked: blockSize.bytes)
+            }
+            return about
+        } catch {
+            guard case .notAVault = error else { throw error }
+            let about = VaultDescription(blockSize: blockSize ?? .standard, created: wallClock())
+            try about.write(to: layout)
+            return about
+        }
+    }
+}
+
+/// A pool of block buffers.
+func makeBlockPool(_ blockSize: BlockSize, _ bytes: Int) throws(VaultError) -> BlockPool {
+    do throws(BlocksError) {
+        return try BlockPool(blockSize: blockSize, budgetBytes: bytes)
+    } catch {
+        throw .blocks(error)
+    }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Yams
+
+/// `oxbow.yaml`. Every key is optional, and an unknown key is an error: a typing mistake must not silently change what
+/// is stored.
+struct Configuration: Codable {
+    var vault: String?
+    var blockSize: String?
+    var dialect: String?
+    var filter: String?
+    var scope: [String]?
+    var s3Endpoints: [String]?
+    var hashers: Int?
+    var memory: String?
+    var commitBytes: String?
+    var commitMilliseconds: Int?
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case vault, dialect, filter, scope, hashers, memory
+        case blockSize = "block-size"
+        case s3Endpoints = "s3-endpoints"
+        case commitBytes = "commit-bytes"
+        case commitMilliseconds = "commit-milliseconds"
+    }
+
+    /// Nothing configured.
+    init() {}
+
+    /// Reads a file.
+    init(reading path: String) throws {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw CommandFailure(description: "configuration \(path) cannot be read: \(error.localizedDescription)")
+        }
+        do {
+            if let mapping = try Yams.load(yaml: text) {
+                guard let mapping = mapping as? [String: Any] else {
+                    throw CommandFailure(description: "configuration \(path) is not a mapping of keys to values")
+                }
+                let known = CodingKeys.allCases.map(\.rawValue)
+                if let unknown = mapping.keys.sorted().first(where: { !known.contains($0) }) {
+                    throw CommandFailure(
+                        description:
+                            "configuration \(path) has an unknown key `\(unknown)`; known are \(known.sorted().joined(separator: ", "))"
+                    )
+                }
+                self = try YAMLDecoder().decode(Configuration.self, from: text)
+            }
+        } catch let failure as CommandFailure {
+            throw failure
+        } catch {
+            throw CommandFailure(description: "configuration \(path) is not valid: \(error)")
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Catalog
+import Objects
+import Vaults
+
+/// `oxbow verify`.
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Reads every object back and recomputes its digests.",
+        discussion: """
+            Every block is read, its checksum and fingerprint recomputed; whole objects get their SHA-256 printed (--json), \
+            and every digest that the cloud stated is computed again. Nothing is changed.
+
+            Exit code 1 when a block is missing or damaged, or a digest that once matched no longer does.
+            """)
+
+    @OptionGroup var vault: VaultOptions
+
+    @Argument(help: "Verify only names that begin with this URL.")
+    var prefix: String?
+
+    @Flag(help: "Print one JSON object a line, with the sha256 of each whole object.")
+    var json = false
+
+    @Flag(help: "Verify every version that is kept, not only the current one of each name.")
+    var versions = false
+
+    @Flag(help: "List tombstones, too.")
+    var deleted = false
+
+    func run() throws {
+        let reader = try vault.openForReading()
+        var tally = Tally()
+        var progress = ProgressLine(isEnabled: !json)
+        try reader.visitCurrent(includingTombstones: deleted || versions) { current in
+            guard prefix.map({ current.name.url.hasPrefix($0) }) ?? true else { return }
+            let selected = versions ? try reader.catalog.versions(of: current.name).filter(\.isPresent) : [current]
+            for version in selected {
+                try verify(version, in: reader, &tally)
+                progress.draw(
+                    done: tally.objects, total: .max, text: "\(tally.objects) objects, \(ByteText.text(tally.bytes))")
+            }
+        }
+        progress.clear()
+        if !json { try tally.print() }
+        if tally.damaged > 0 { throw ExitCode(ExitStatus.findings) }
+    }
+
+    private func verify(_ version: VersionRecord, in reader: VaultReader, _ tally: inout Tally) throws {
+        var line = ObjectJSON(version)
+        if version.kind == .object {
+            let check = try reader.verify(version)
+            line.sha256 = check.sha256Text
+            line.problems = check.problems.isEmpty ? nil : check.problems
+            tally.add(version, check)
+            if !check.problems.isEmpty {
+                for problem in check.problems { Terminal.note("\(version.name.url): \(problem)") }
+            }
+        }
+        if json { try JSONLine.print(line) }
+    }
+
+    /// What was found.
+    private struct Tally {
+        var objects: UInt64 = 0
+        var bytes: UInt64 = 0
+        var damaged = 0
+        var byState: [ObjectState: Int] = [:]
+
+        mutating func add(_ version: VersionRecord, _ check: ObjectCheck) {
+            objects += 1
+            bytes += check.bytesRead
+            byState[version.state, default: 0] += 1
+            if check.isDamaged { damaged += 1 }
+        }
+
+        func print() throws {
+            let states = ObjectState.allCases.compactMap { state in byState[state].map { "\($0) \(state.rawValue)" } }
+            try Terminal.print(
+                "\(objects) objects, \(ByteText.text(bytes)) read back: \(states.isEmpty ? "nothing" : states.joined(separator: ", "))"
+            )
+            try Terminal.print(damaged == 0 ? "no damage" : "\(damaged) DAMAGED, named above")
+        }
+    }
+}

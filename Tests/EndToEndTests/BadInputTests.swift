@@ -1,0 +1,83 @@
+import Foundation
+import Testing
+
+@Suite struct `Bad input gets a clear error or a named loss` {
+    @Test(arguments: [
+        ("empty", Data(), "empty"),
+        ("text", Data("hello, this is no capture at all, but a text\n".utf8), "not a"),
+        ("short header", Data([0xd4, 0xc3, 0xb2, 0xa1, 2, 0]), "header"),
+        ("gzip", Data([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3] + [UInt8](repeating: 7, count: 40)), "gzip"),
+    ])
+    func `a file that is no capture`(_ name: String, _ bytes: Data, _ word: String) throws {
+        let folder = try TemporaryFolder()
+        let file = folder / "input.pcap"
+        try bytes.write(to: URL(fileURLWithPath: file))
+        let outcome = try OxbowProgram.run(["replay", file, "--vault", folder / "vault"])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains(file), "\(outcome.errors)")
+        #expect(outcome.errors.contains(word), "\(outcome.errors)")
+    }
+
+    @Test func `a file that is not there`() throws {
+        let folder = try TemporaryFolder()
+        let outcome = try OxbowProgram.run(["replay", folder / "none.pcap", "--vault", folder / "vault"])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("none.pcap"))
+    }
+
+    @Test func `a cut tail yields everything before it and a warning`() throws {
+        let capture = try CaptureCase.named("d40-base")
+        let folder = try TemporaryFolder()
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: capture.path))
+        bytes.append(Data([1, 2, 3, 4, 5]))
+        let file = folder / "cut.pcap"
+        try bytes.write(to: URL(fileURLWithPath: file))
+        let outcome = try OxbowProgram.succeed(["replay", file, "--vault", folder / "vault", "--dialect", "all"])
+        #expect(outcome.errors.contains(file))
+        let strict = try OxbowProgram.run(["replay", file, "--vault", folder / "vault", "--strict"])
+        #expect(strict.status == 1)
+        try expect(try OxbowProgram.succeed(["verify", "--vault", folder / "vault", "--json"]), toHold: capture)
+    }
+
+    @Test func `a folder that is no vault`() throws {
+        let folder = try TemporaryFolder()
+        try Data("mine".utf8).write(to: URL(fileURLWithPath: folder / "letter.txt"))
+        #expect(try OxbowProgram.run(["ls", "--vault", folder.path]).status == 2)
+        let capture = try CaptureCase.named("d40-base")
+        let outcome = try OxbowProgram.run(["replay", capture.path, "--vault", folder.path])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("not empty"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["letter.txt"])
+    }
+
+    @Test func `a vault of another format`() throws {
+        let capture = try CaptureCase.named("d40-base")
+        let folder = try TemporaryFolder()
+        let vault = folder / "vault"
+        try OxbowProgram.succeed(["replay", capture.path, "--vault", vault])
+        let file = URL(fileURLWithPath: vault + "/vault.json")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        try text.replacing("\"format\" : 1", with: "\"format\" : 99").write(to: file, atomically: true, encoding: .utf8)
+        for command in ["ls", "verify", "rebuild"] {
+            let outcome = try OxbowProgram.run([command, "--vault", vault])
+            #expect(outcome.status == 2, "\(command)")
+            #expect(outcome.errors.contains("99"), "\(command): \(outcome.errors)")
+        }
+    }
+
+    @Test func `a wrong command line`() throws {
+        #expect(try OxbowProgram.run(["replay"]).status == 64)
+        #expect(try OxbowProgram.run(["fly"]).status == 64)
+        #expect(try OxbowProgram.run(["--help"]).status == 0)
+    }
+
+    @Test func `a wrong filter names the expression`() throws {
+        let capture = try CaptureCase.named("d40-base")
+        let folder = try TemporaryFolder()
+        let outcome = try OxbowProgram.run([
+            "replay", capture.path, "--vault", folder / "vault", "--filter", "tcp port eighty-x",
+        ])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("eighty-x"))
+    }
+}
