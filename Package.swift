@@ -76,7 +76,12 @@ let package = Package(
         layer("Catalog", ["Objects", "Blocks", "CRocksDB"]),
         layer("Storage", ["Objects", "Blocks", "CChecksums", "CLinux"]),
         layer("Vaults", ["Objects", "Blocks", "Catalog", "Storage", "CLinux", logging]),
-        layer("Replication", ["Objects", "Blocks", "Catalog", "Vaults", "COpenSSL", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, logging]),
+        layer(
+            "Replication",
+            [
+                "Objects", "Blocks", "Catalog", "Vaults", "COpenSSL", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+                logging,
+            ]),
         layer(
             "Pipeline",
             [

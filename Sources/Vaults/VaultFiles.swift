@@ -30,9 +30,8 @@ func writeFileDurably(_ path: String, _ bytes: [UInt8]) throws(VaultError) {
         defer { close(descriptor) }
         var written = 0
         while written < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes {
-                unsafe write(descriptor, $0.baseAddress! + written, $0.count - written)
-            }
+            let rest = bytes[written...]
+            let count = unsafe rest.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw VaultError.system(operation: "write", path: temporary, errno: errno)
