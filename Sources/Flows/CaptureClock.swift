@@ -8,7 +8,8 @@ struct CaptureClock {
     /// The unconfirmed leap; 0 when there is none.
     private var leap: UInt64 = 0
 
-    /// A leap is more than a minute: nodes are seldom silent as long, and no slack or idle time is decided wrongly below.
+    /// A leap is more than a minute: nodes are seldom silent as long, and no slack or idle time is decided wrongly
+    /// below.
     private static var leapNanosecondsMin: UInt64 { 60_000_000_000 }
 
     /// Takes a packet's time.

@@ -1,8 +1,9 @@
 /// What to do with segments whose TCP checksum is wrong.
 public enum ChecksumPolicy: UInt8, Sendable, Hashable, CaseIterable {
-    /// Accept them where checksums may just not be computed yet (transmit offload). Where a half-connection has shown right
-    /// checksums before any wrong one, a wrong one is damage: the receiver drops the segment and the sender sends it
-    /// again. Its bytes are then kept aside, a sound copy replaces them, and only if none comes they are delivered.
+    /// Accept them where checksums may just not be computed yet (transmit offload). Where a half-connection has shown
+    /// right checksums before any wrong one, a wrong one is damage: the receiver drops the segment and the sender
+    /// sends it again. Its bytes are then kept aside, a sound copy replaces them, and only if none comes they are
+    /// delivered.
     case auto
     /// Accept and count them.
     case accept

@@ -34,9 +34,9 @@ public struct FlowAssembler<Sink: StreamSink & ~Copyable>: ~Copyable {
     /// Flows open now.
     public var openFlows: Int { tracker.openFlows }
 
-    /// Takes a segment: its header, the frame that holds its payload, its capture time in nanoseconds since 1970 UTC, and
-    /// the packet's number in this run. `tenant` keeps equal addresses of two networks apart. A header that contradicts
-    /// its frame is counted and ignored.
+    /// Takes a segment: its header, the frame that holds its payload, its capture time in nanoseconds since 1970 UTC,
+    /// and the packet's number in this run. `tenant` keeps equal addresses of two networks apart. A header that
+    /// contradicts its frame is counted and ignored.
     @inlinable
     public mutating func segment(
         _ header: SegmentHeader, _ frame: RawSpan, time: UInt64, packet: UInt64, tenant: UInt32 = 0

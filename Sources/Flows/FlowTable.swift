@@ -17,9 +17,9 @@ struct FlowReference: BitwiseCopyable, Equatable {
 
 /// An open-addressing hash table from keys to flows, probed linearly, at most three quarters full.
 ///
-/// It stores 32 bits of hash and a reference per entry, eight bytes; the keys stay with the flows, so the caller compares
-/// them: `position(of:)` and `position(after:)` walk the candidates. Removal shifts entries back instead of leaving
-/// marks, so the table does not age.
+/// It stores 32 bits of hash and a reference per entry, eight bytes; the keys stay with the flows, so the caller
+/// compares them: `position(of:)` and `position(after:)` walk the candidates. Removal shifts entries back instead of
+/// leaving marks, so the table does not age.
 @safe
 struct FlowTable: ~Copyable {
     /// One place: free when the reference is `.none`.

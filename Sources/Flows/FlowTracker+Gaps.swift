@@ -29,8 +29,8 @@ extension FlowTracker {
         }
     }
 
-    /// Declares what has been lacking for longer than the slack. One slack serves all holes that the peer had acknowledged
-    /// when it began, so many holes cost no more delay than two slacks.
+    /// Declares what has been lacking for longer than the slack. One slack serves all holes that the peer had
+    /// acknowledged when it began, so many holes cost no more delay than two slacks.
     mutating func declareOverdue(_ slot: Int32) {
         for half in [HalfConnection.fromInitiator, .fromResponder] {
             let own = index(slot, half)
@@ -68,8 +68,8 @@ extension FlowTracker {
         }
     }
 
-    /// Declares acknowledged bytes behind which nothing was captured. A single number may as well be that of a FIN: a lost
-    /// byte would be followed by others, so nothing is declared, and the half never counts as finished.
+    /// Declares acknowledged bytes behind which nothing was captured. A single number may as well be that of a FIN: a
+    /// lost byte would be followed by others, so nothing is declared, and the half never counts as finished.
     private mutating func declareTail(_ slot: Int32, _ half: HalfConnection, to end: UInt64) {
         let own = index(slot, half)
         if halves[own].fin == .max, end == halves[own].next &+ 1 {
@@ -79,8 +79,8 @@ extension FlowTracker {
         }
     }
 
-    /// Ends the waiting for a piece at a half's next byte that is not sound: a snapped one becomes a gap, a suspect one is
-    /// delivered, since nothing better came.
+    /// Ends the waiting for a piece at a half's next byte that is not sound: a snapped one becomes a gap, a suspect
+    /// one is delivered, since nothing better came.
     private mutating func giveUp(_ slot: Int32, _ half: HalfConnection, _ node: Int32) {
         if buffer[node].kind == .suspect {
             deliver(slot, half, node)

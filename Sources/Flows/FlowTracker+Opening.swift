@@ -11,8 +11,8 @@ extension FlowTracker {
             guard !isLate(closed[reference.closed], sourceIsFirst, header) else { return }
             forget(closedAt: reference.closed)
         }
-        // Only a SYN or bytes make a flow worth keeping. A single byte in mid-connection is likelier a keep-alive probe,
-        // whose byte is garbage (RFC 9293 §3.8.4), than data: the flow begins with the next segment instead.
+        // Only a SYN or bytes make a flow worth keeping. A single byte in mid-connection is likelier a keep-alive
+        // probe, whose byte is garbage (RFC 9293 §3.8.4), than data: the flow begins with the next segment instead.
         let isSYN = header.flags.contains(.syn)
         guard !header.flags.contains(.rst), isSYN || header.payloadLength > 0 else {
             counters.withoutFlow &+= 1

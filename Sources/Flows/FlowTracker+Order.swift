@@ -2,9 +2,9 @@ import Objects
 
 // Delivering what is next, in each half and across the two.
 //
-// Why two half-connections never wait for each other for ever. A half is blocked at its next byte for one of two reasons:
-// M, the byte is missing (a hole, a snapped or suspect piece); or C, the byte is here, but its segment acknowledged bytes
-// that the opposite half has not passed.
+// Why two half-connections never wait for each other for ever. A half is blocked at its next byte for one of two
+// reasons: M, the byte is missing (a hole, a snapped or suspect piece); or C, the byte is here, but its segment
+// acknowledged bytes that the opposite half has not passed.
 // 1. M ends without regard to the opposite half: by bytes that arrive, by a slack that runs out, by a budget, by the
 //    flow's end. Declaring a gap never asks what the opposite half waits for.
 // 2. C with the opposite half blocked by M ends when M ends. If that byte was acknowledged by our piece, the same

@@ -104,8 +104,8 @@ extension FlowTracker {
             frameStart: header.payloadOffset, isSuspect: isSuspect)
     }
 
-    /// Fixes where offsets begin, by the first segment of a half whose SYN was not captured. False when the segment cannot
-    /// serve: it carries nothing, or is a probe.
+    /// Fixes where offsets begin, by the first segment of a half whose SYN was not captured. False when the segment
+    /// cannot serve: it carries nothing, or is a probe.
     private mutating func anchor(_ own: Int32, at sequence: UInt32, length: Int, occupies: Bool) -> Bool {
         let flags = halves[own].flags
         let ahead = Int32(bitPattern: sequence &- halves[own].origin)

@@ -3,8 +3,8 @@ public import Packets
 /// Decides what each segment means: the state of all flows, without the sink.
 ///
 /// It is not generic on purpose. The assembler around it is, and a generic type of another module runs unspecialised
-/// unless all of it is inlinable; so everything that costs time is here, in concrete code, and what is to be told to the
-/// sink leaves as values: an `InOrderPayload` on the fast path, a list of `Delivery` otherwise.
+/// unless all of it is inlinable; so everything that costs time is here, in concrete code, and what is to be told to
+/// the sink leaves as values: an `InOrderPayload` on the fast path, a list of `Delivery` otherwise.
 ///
 /// Invariants, between two calls:
 /// - The pieces of a half-connection are disjoint and none begins before `next`.
@@ -142,8 +142,9 @@ struct FlowTracker: ~Copyable, Sendable {
         }
     }
 
-    /// The fast path: a segment without SYN, FIN or RST, whole and trusted, whose payload is next, and which acknowledges
-    /// nothing that is missing, on a flow where nothing waits. Nil: it is not one, and nothing was changed.
+    /// The fast path: a segment without SYN, FIN or RST, whole and trusted, whose payload is next, and which
+    /// acknowledges nothing that is missing, on a flow where nothing waits. Nil: it is not one, and nothing was
+    /// changed.
     @inline(__always)
     private mutating func admitInOrder(
         _ slot: Int32, _ half: HalfConnection, _ header: SegmentHeader
@@ -158,7 +159,7 @@ struct FlowTracker: ~Copyable, Sendable {
         let own = index(slot, half)
         let opposite = own ^ 1
         let ownFlags = halves[own].flags
-        guard ownFlags.contains(.firm), !ownFlags.contains(.ended),
+        guard ownFlags.contains(.firm), ownFlags.isDisjoint(with: [.ended, .finAssumed]),
             header.sequence.rawValue == halves[own].nextSequence
         else { return nil }
 

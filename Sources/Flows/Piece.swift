@@ -4,7 +4,8 @@ struct Piece: BitwiseCopyable {
     enum Kind: UInt8 {
         /// The capture was cut here: the bytes passed, but are not at hand.
         case snapped
-        /// Bytes of a segment whose checksum is wrong where checksums are known to be right: the receiver has dropped it.
+        /// Bytes of a segment whose checksum is wrong where checksums are known to be right: the receiver has dropped
+        /// it.
         case suspect
         /// Bytes.
         case clean
@@ -22,7 +23,8 @@ struct Piece: BitwiseCopyable {
     var packet: UInt64
     /// Offset in the opposite half-connection that its segment acknowledged; `unknownOffset` when there is none.
     var acknowledged: UInt64
-    /// Copy of the bytes, owned by the reorder buffer; or, while its segment is being admitted, their place in the frame.
+    /// Copy of the bytes, owned by the reorder buffer; or, while its segment is being admitted, their place in the
+    /// frame.
     var storage: Storage = .none
     /// What it is.
     var kind: Kind

@@ -29,7 +29,8 @@ struct Slab<Element: BitwiseCopyable & Sendable>: ~Copyable {
         unsafe UnsafeMutableRawPointer(base).deallocate()
     }
 
-    /// The element in a slot. A slot that was never handed out is a mistake of this module, not of the input, and traps.
+    /// The element in a slot. A slot that was never handed out is a mistake of this module, not of the input, and
+    /// traps.
     subscript(slot: Int32) -> Element {
         @inline(__always)
         unsafeAddress {

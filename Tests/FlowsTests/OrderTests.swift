@@ -212,4 +212,15 @@ import Testing
         #expect(logs[0] == logs[1])
         #expect(logs[0] == logs[2])
     }
+
+    @Test func `a segment around one that came before goes on in parts, and starts once`() {
+        var tap = Tap()
+        let talk = Talk()
+        tap.send(talk.handshake)
+        tap.send(talk.data(.client, 10, pattern(10, from: 10)))
+        tap.send(talk.data(.client, 0, pattern(30)))
+        #expect(tap.flows[0].initiator.bytes == pattern(30))
+        #expect(tap.flows[0].initiator.starts == [0, 10])
+        #expect(tap.counters.retransmittedBytes == 10)
+    }
 }

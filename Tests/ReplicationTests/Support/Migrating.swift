@@ -17,7 +17,7 @@ extension S3Target {
     /// A target on loopback.
     static func local(
         port: Int, template: String = "tgt/", credentials: S3Credentials = testCredentials,
-        retry: RetryPolicy = quickRetry, idleSeconds: Double = 20, change: (inout S3Settings) -> Void = { _ in }
+        retry: RetryPolicy = quickRetry, idleSeconds: Double = 120, change: (inout S3Settings) -> Void = { _ in }
     ) -> S3Target {
         var settings = S3Settings()
         settings.retry = retry
