@@ -68,7 +68,7 @@ let package = Package(
 
         layer("Objects", []),
         layer("Packets", []),
-        layer("Capture", ["Packets", "CPcap", "CLinux"]),
+        layer("Capture", ["Packets", "CPcap"]),
         layer("Flows", ["Objects", "Packets"]),
         layer("Exchanges", ["Objects", "Flows", httpTypes]),
         layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
@@ -89,14 +89,13 @@ let package = Package(
                 "CLinux",
                 logging,
             ]),
-        // The commands: Foundation's edges, so without the strict memory checks of the layers.
         .executableTarget(
             name: "oxbow",
             dependencies: [
                 "Objects", "Blocks", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
                 argumentParser, yams, logging,
             ],
-            swiftSettings: relaxed),
+            swiftSettings: strict),
 
         tests(of: "Objects", ["Objects"]),
         tests(of: "Packets", ["Packets"]),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import Objects
 import Vaults
 
 /// `oxbow cat`.

@@ -41,24 +41,24 @@ struct GetCommand: ParsableCommand {
         guard FileManager.default.createFile(atPath: temporary, contents: nil),
             let file = FileHandle(forWritingAtPath: temporary)
         else {
-            throw CommandFailure(description: "\(temporary) cannot be made: \(String(cString: strerror(errno)))")
+            throw CommandFailure(description: unsafe "\(temporary) cannot be made: \(String(cString: strerror(errno)))")
         }
         do {
             var progress = ProgressLine()
             var done: UInt64 = 0
             try reader.visitBytes(of: version, in: range) { bytes in
-                try file.write(contentsOf: bytes.withUnsafeBytes { Data($0) })
+                unsafe try file.write(contentsOf: bytes.withUnsafeBytes { unsafe Data($0) })
                 done += UInt64(bytes.byteCount)
                 progress.draw(done: done, total: range.upperBound, text: "\(ByteText.text(done)) of \(path)")
             }
             progress.clear()
             try file.synchronize()
             try file.close()
-            guard rename(temporary, path) == 0 else {
-                throw CommandFailure(description: "\(path): \(String(cString: strerror(errno)))")
+            guard unsafe rename(temporary, path) == 0 else {
+                throw CommandFailure(description: unsafe "\(path): \(String(cString: strerror(errno)))")
             }
         } catch {
-            unlink(temporary)
+            unsafe unlink(temporary)
             throw error
         }
         Terminal.note("\(version.name.url) -> \(path), \(range.upperBound) bytes, \(version.state.rawValue)")

@@ -13,16 +13,24 @@ enum Terminal {
             let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw CommandFailure(description: "standard output: \(String(cString: strerror(errno)))")
+                if errno == EPIPE { endByBrokenPipe() }
+                throw CommandFailure(description: unsafe "standard output: \(String(cString: strerror(errno)))")
             }
             written += count
         }
     }
 
+    /// Ends the program as the signal would whose default the parent process may have turned off.
+    private static func endByBrokenPipe() -> Never {
+        signal(SIGPIPE, SIG_DFL)
+        raise(SIGPIPE)
+        exit(128 + SIGPIPE)
+    }
+
     /// Writes a line to standard output.
     static func print(_ line: String) throws {
         let bytes = Array((line + "\n").utf8)
-        try write(bytes.span.bytes)
+        unsafe try write(bytes.span.bytes)
     }
 
     /// Writes a line to standard error.

@@ -26,7 +26,10 @@ def main():
         subprocess.run(replay(reference_vault), check=True, capture_output=True)
         whole_seconds = time.monotonic() - start
         _, reference, _ = lines(oxbow, "verify", "--vault", reference_vault)
-        truth = {entry["name"]: entry for entry in reference}
+        # A replay that was killed may hold what the whole one deletes or replaces later: every version counts.
+        truth = {}
+        for entry in lines(oxbow, "verify", "--vault", reference_vault, "--versions")[1]:
+            truth.setdefault(entry["name"], set()).add(entry.get("sha256"))
         killed = partial = 0
         vault = os.path.join(folder, "vault")
         for number in range(rounds):
@@ -46,7 +49,7 @@ def main():
                 sys.exit(f"round {number}: verify exits {status}: {errors}")
             for entry in objects:
                 if entry["state"] in ("complete", "verified"):
-                    if entry["sha256"] != truth[entry["name"]]["sha256"]:
+                    if entry["sha256"] not in truth.get(entry["name"], ()):
                         sys.exit(f"round {number}: {entry['name']} is {entry['state']} with wrong bytes")
                 else:
                     partial += 1
