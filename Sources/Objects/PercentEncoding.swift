@@ -1,18 +1,25 @@
 /// Percent-encoding of RFC 3986 §2.1 over bytes, so that keys which are not text survive it.
 public enum PercentEncoding {
     /// Decodes every `%XX` once; a `%` without two hexadecimal digits stands for itself, as S3 servers read it.
-    public static func decode(_ bytes: some Collection<UInt8>, plusIsSpace: Bool = false) -> [UInt8] {
+    public static func decode(_ bytes: some Sequence<UInt8>, plusIsSpace: Bool = false) -> [UInt8] {
+        decode(array: Array(bytes), plusIsSpace: plusIsSpace)
+    }
+
+    /// Not generic, since a generic function runs unspecialised when another module calls it.
+    private static func decode(array bytes: [UInt8], plusIsSpace: Bool) -> [UInt8] {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
-        var rest = bytes[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let high = rest.first.flatMap(hexDigit),
-                let low = rest.dropFirst().first.flatMap(hexDigit)
+        var place = 0
+        while place < bytes.count {
+            let byte = bytes[place]
+            if byte == UInt8(ascii: "%"), place + 2 < bytes.count, let high = hexDigit(bytes[place + 1]),
+                let low = hexDigit(bytes[place + 2])
             {
                 decoded.append(high << 4 | low)
-                rest = rest.dropFirst(2)
+                place += 3
             } else {
                 decoded.append(plusIsSpace && byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+                place += 1
             }
         }
         return decoded

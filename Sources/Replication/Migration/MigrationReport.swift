@@ -133,7 +133,7 @@ extension MigrationReport: CustomStringConvertible {
             lines.append("  \(withMetadataNotApplied) objects have metadata that the target could not take")
         }
         if count(.deletedAtSource).objects > 0 {
-            lines.append("  objects deleted at the source are still at the target; --delete removes them")
+            lines.append("  objects deleted at the source are still at the target; --delete-tombstoned removes them")
         }
         if unknownAtSource > 0 {
             lines.append("  \(unknownAtSource) objects at the target are no longer known at the source")
