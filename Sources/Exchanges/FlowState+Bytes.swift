@@ -14,6 +14,7 @@ extension FlowState {
         guard bytes.byteCount > 0, let run = place(arriving, &position, bytes.byteCount, &sink, &desk) else { return }
         if self[run.half].phase == .unsynchronised && !rolesKnown { noteFirstBytes(bytes, run) }
         self[run.half].acknowledged = run.context.acknowledged
+        if !isAligned, run.half == clientHalf { noteLostInterim(run.context) }
         while opaque == nil, step(bytes, &position, run, &sink, &desk) {}
         if let opaque {
             desk.counters[opaque: opaque].bytes += UInt64(bytes.byteCount - position)

@@ -172,6 +172,20 @@ extension FlowState {
         return true
     }
 
+    /// Moves the anchor behind a lost `100 Continue`: when a client that waited for it begins its body, its segment
+    /// acknowledges what it waited for, and the final response begins there. What was lost must be exactly that, and
+    /// short, as interim responses are.
+    mutating func noteLostInterim(_ context: SegmentContext) {
+        guard openCount == 1, oldest.awaitsContinue, !oldest.responseBegun, self[serverHalf].phase == .unsynchronised,
+            self[clientHalf].isInBody, self[clientHalf].next == oldest.headEnd,
+            let anchor = oldest.anchor, let acknowledged = context.acknowledged,
+            acknowledged == self[serverHalf].next, acknowledged > anchor, acknowledged - anchor <= 1_024
+        else { return }
+        oldest.anchor = acknowledged
+        oldest.awaitsContinue = false
+        self[serverHalf].mood = .interim
+    }
+
     /// Reports the request that was on probation.
     private mutating func believe<Sink: ExchangeSink & ~Copyable>(
         _ held: Probation, _ sink: inout Sink, _ desk: inout Desk

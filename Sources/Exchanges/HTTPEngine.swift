@@ -112,9 +112,9 @@ extension HalfState {
     /// Takes `count` bytes as payload when the body goes on behind them; nil, and nothing happened, when not.
     @inline(__always)
     fileprivate mutating func takePayload(_ count: UInt64, _ run: Run) -> (exchange: ExchangeID, offset: UInt64)? {
-        guard phase == .length || phase == .chunkData, run.offset == next, count < remaining, count > 0 else {
-            return nil
-        }
+        // The first bytes of a body tell more than payload: see `noteLostInterim`.
+        guard phase == .length || phase == .chunkData, run.offset == next, count < remaining, count > 0, bodyOffset > 0
+        else { return nil }
         let offset = bodyOffset
         remaining -= count
         bodyOffset += count

@@ -126,9 +126,11 @@ extension FlowTracker {
             }
             return false
         }
+        halves[own].flags.formUnion([.placed, .firm])
+        // The peer's first segment said where this half goes on: what lies between was lost since the capture began.
+        if flags.contains(.acknowledgedOrigin), ahead >= 0, UInt64(ahead) <= limits.windowBytesMax { return true }
         halves[own].origin = sequence
         halves[own].acked = 0
-        halves[own].flags.formUnion([.placed, .firm])
         return true
     }
 
@@ -184,10 +186,8 @@ extension FlowTracker {
             halves[opposite].origin = number
             halves[opposite].flags.insert(.placed)
             // RFC 9293 §3.5: after a SYN, the first number acknowledged is the byte behind the other SYN.
-            if halves[own].flags.contains(.synSeen) {
-                halves[opposite].flags.insert(.knownStart)
-                placement.acknowledged = 0
-            }
+            halves[opposite].flags.insert(halves[own].flags.contains(.synSeen) ? .knownStart : .acknowledgedOrigin)
+            placement.acknowledged = 0
             return
         }
         guard halves[opposite].flags.contains(.firm) else {
@@ -215,8 +215,13 @@ extension FlowTracker {
         let acked = halves[opposite].acked
         let origin = halves[opposite].origin
         guard halves[opposite].flags.contains(.knownStart) else {
-            // In mid-connection offset 0 is yet to come: what was acknowledged lies before it.
-            return halves[opposite].flags.contains(.seen) && Int32(bitPattern: number &- origin) <= 0 ? 0 : nil
+            if !halves[opposite].flags.contains(.acknowledgedOrigin) {
+                halves[opposite].origin = number
+                halves[opposite].flags.insert(.acknowledgedOrigin)
+                return 0
+            }
+            // What was acknowledged lies before offset 0; or behind bytes that the capture does not show.
+            return Int32(bitPattern: number &- origin) <= 0 ? 0 : nil
         }
         let ahead = Int32(bitPattern: number &- (origin &+ UInt32(truncatingIfNeeded: acked)))
         if ahead > 0 { halves[opposite].acked = acked &+ UInt64(ahead) }

@@ -21,6 +21,8 @@ struct HalfStream: BitwiseCopyable {
         static var provenChecksums: Flags { Flags(rawValue: 1 << 7) }
         /// A checksum was wrong before any was right.
         static var doubtfulChecksums: Flags { Flags(rawValue: 1 << 8) }
+        /// `origin` is the first number that the peer was seen to acknowledge: what it had not received yet begins there.
+        static var acknowledgedOrigin: Flags { Flags(rawValue: 1 << 9) }
     }
 
     /// Offset of the next byte to deliver: all before it was delivered or declared a gap.

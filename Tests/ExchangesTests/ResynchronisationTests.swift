@@ -71,6 +71,18 @@ func mixedConversation(segmentBytes: Int = 90) -> Conversation {
         }
     }
 
+    @Test func `an upload whose 100 Continue was lost is whole`() throws {
+        var talk = Conversation(segmentBytes: 90)
+        let body = Array(repeating: UInt8(ascii: "b"), count: 400)
+        talk.exchange("GET", "/0", answering: Array("answer to /0".utf8))
+        talk.exchange("PUT", "/1", sending: body, expecting: true, answering: Array("stored /1".utf8))
+        talk.exchange("GET", "/2", answering: Array("answer to /2".utf8))
+        let upload = talk.truths[1]
+        let interim = upload.response.lowerBound..<upload.response.lowerBound + 25
+        let outcome = talk.play(.init(lost: [(.fromResponder, interim)]))
+        for truth in talk.truths { expectWhole(truth, in: outcome) }
+    }
+
     /// The exchange is there with all it has.
     private func expectWhole(_ truth: Conversation.Truth, in outcome: Conversation.Outcome) {
         let found = outcome[truth.path]

@@ -70,6 +70,25 @@ import Testing
         #expect(tap.counters.keepAlives == 1)
     }
 
+    @Test func `the first segment's acknowledgement says where the other half goes on`() {
+        var tap = Tap()
+        let talk = Talk()
+        tap.send(talk.data(.client, 500, pattern(100), ack: 900))
+        tap.send(talk.data(.server, 900, pattern(50), ack: 600))
+        #expect(tap.flows[0].initiator.acknowledged == [0])
+        #expect(tap.flows[0].responder.bytes == pattern(50))
+        #expect(tap.flows[0].responder.acknowledged == [100])
+    }
+
+    @Test func `what was lost behind the first acknowledgement is a gap`() {
+        var tap = Tap()
+        let talk = Talk()
+        tap.send(talk.data(.client, 500, pattern(100), ack: 900))
+        tap.send(talk.data(.server, 1_000, pattern(50, from: 100), ack: 600))
+        tap.finish()
+        #expect(tap.flows[0].responder.gaps == [.init(0, 100)])
+    }
+
     @Test func `a probe of a half not seen yet does not fix its start`() {
         var tap = Tap()
         let talk = Talk()
