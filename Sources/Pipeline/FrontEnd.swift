@@ -18,6 +18,7 @@ struct FrontEnd: ~Copyable, FrameSink {
     /// Number and time of the last frame.
     private(set) var lastPacket: UInt64 = 0
     private(set) var lastTime: UInt64 = 0
+    private var ties = TieBreaker()
 
     init(decoder: FrameDecoder, flows: consuming Chain) {
         self.decoder = decoder
@@ -25,12 +26,13 @@ struct FrontEnd: ~Copyable, FrameSink {
     }
 
     mutating func frame(_ frame: CapturedFrame, _ bytes: RawSpan) {
+        let time = ties.time(frame.time)
         lastPacket = frame.number
-        lastTime = max(lastTime, frame.time)
+        lastTime = max(lastTime, time)
         flows.expire(now: lastTime)
         switch decoder.decode(bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength)) {
         case .segment(let header):
-            flows.segment(header, bytes, time: frame.time, packet: frame.number)
+            flows.segment(header, bytes, time: time, packet: frame.number)
         case .fault(let fault): faults[fault] &+= 1
         }
     }
@@ -42,6 +44,20 @@ struct FrontEnd: ~Copyable, FrameSink {
     mutating func finish() {
         flows.finishCapture(time: lastTime, packet: lastPacket)
         flush()
+    }
+}
+
+/// Keeps the order of packets that carry the same time, since the catalog orders what happened by time alone: captures
+/// of milliseconds or seconds have many such packets, and pcapng's simple packets have no time at all.
+struct TieBreaker {
+    private var last: UInt64 = .max
+    private var rank: UInt64 = 0
+
+    /// A packet's time, a nanosecond later for each packet of the same time directly before it.
+    mutating func time(_ captured: UInt64) -> UInt64 {
+        rank = captured == last ? rank &+ 1 : 0
+        last = captured
+        return captured &+ rank
     }
 }
 
