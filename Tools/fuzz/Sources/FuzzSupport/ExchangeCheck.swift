@@ -21,9 +21,16 @@ public struct ExchangeCheck<Inner: ExchangeSink & ~Copyable>: ExchangeSink, ~Cop
         }
     }
 
+    private enum Part { case request, response }
+
     private struct Exchange {
         var request: Body?
         var response: Body?
+
+        subscript(part: Part) -> Body? {
+            get { part == .request ? request : response }
+            _modify { if part == .request { yield &request } else { yield &response } }
+        }
     }
 
     /// Where the calls go on to.
@@ -43,24 +50,24 @@ public struct ExchangeCheck<Inner: ExchangeSink & ~Copyable>: ExchangeSink, ~Cop
     }
 
     private mutating func advance(
-        _ exchange: ExchangeID, _ part: WritableKeyPath<Exchange, Body?>, _ offset: UInt64, _ length: UInt64?
+        _ exchange: ExchangeID, _ part: Part, _ offset: UInt64, _ length: UInt64?
     ) {
-        guard let body = known(exchange)[keyPath: part] else { breach("a body before its head") }
+        guard let body = known(exchange)[part] else { breach("a body before its head") }
         require(body.end == nil, "more after the end of the body")
         require(length != 0, "nothing, at \(offset)")
         require(body.next == offset, "body: \(offset) where \(body.next.map(String.init) ?? "nothing") is next")
         let next = length.map { offset + $0 }
         if let stated = body.length { require(next ?? 0 <= stated, "more than the stated \(stated) bytes") }
-        open[exchange.number]?[keyPath: part]?.next = next
+        open[exchange.number]?[part]?.next = next
     }
 
-    private mutating func ended(_ exchange: ExchangeID, _ part: WritableKeyPath<Exchange, Body?>, _ end: BodyEnd) {
-        guard let body = known(exchange)[keyPath: part] else { breach("the end of a body before its head") }
+    private mutating func ended(_ exchange: ExchangeID, _ part: Part, _ end: BodyEnd) {
+        guard let body = known(exchange)[part] else { breach("the end of a body before its head") }
         require(body.end == nil, "a body ended twice")
         if end == .framed, let length = body.length, let next = body.next {
             require(next == length, "framed at \(next) of \(length)")
         }
-        open[exchange.number]?[keyPath: part]?.end = end
+        open[exchange.number]?[part]?.end = end
     }
 
     /// Hands on.
@@ -84,7 +91,7 @@ public struct ExchangeCheck<Inner: ExchangeSink & ~Copyable>: ExchangeSink, ~Cop
     public mutating func requestBody(
         _ exchange: ExchangeID, _ bytes: RawSpan, at offset: UInt64, _ context: SegmentContext
     ) {
-        advance(exchange, \.request, offset, UInt64(bytes.byteCount))
+        advance(exchange, .request, offset, UInt64(bytes.byteCount))
         inner.requestBody(exchange, bytes, at: offset, context)
     }
 
@@ -92,7 +99,7 @@ public struct ExchangeCheck<Inner: ExchangeSink & ~Copyable>: ExchangeSink, ~Cop
     public mutating func requestGap(
         _ exchange: ExchangeID, at offset: UInt64, length: UInt64?, cause: GapCause, _ context: SegmentContext
     ) {
-        advance(exchange, \.request, offset, length)
+        advance(exchange, .request, offset, length)
         inner.requestGap(exchange, at: offset, length: length, cause: cause, context)
     }
 
@@ -100,7 +107,7 @@ public struct ExchangeCheck<Inner: ExchangeSink & ~Copyable>: ExchangeSink, ~Cop
     public mutating func requestEnd(
         _ exchange: ExchangeID, _ end: BodyEnd, trailers: HTTPFields?, _ context: SegmentContext
     ) {
-        ended(exchange, \.request, end)
+        ended(exchange, .request, end)
         inner.requestEnd(exchange, end, trailers: trailers, context)
     }
 
@@ -117,7 +124,7 @@ public struct ExchangeCheck<Inner: ExchangeSink & ~Copyable>: ExchangeSink, ~Cop
     public mutating func responseBody(
         _ exchange: ExchangeID, _ bytes: RawSpan, at offset: UInt64, _ context: SegmentContext
     ) {
-        advance(exchange, \.response, offset, UInt64(bytes.byteCount))
+        advance(exchange, .response, offset, UInt64(bytes.byteCount))
         inner.responseBody(exchange, bytes, at: offset, context)
     }
 
@@ -125,7 +132,7 @@ public struct ExchangeCheck<Inner: ExchangeSink & ~Copyable>: ExchangeSink, ~Cop
     public mutating func responseGap(
         _ exchange: ExchangeID, at offset: UInt64, length: UInt64?, cause: GapCause, _ context: SegmentContext
     ) {
-        advance(exchange, \.response, offset, length)
+        advance(exchange, .response, offset, length)
         inner.responseGap(exchange, at: offset, length: length, cause: cause, context)
     }
 
@@ -133,7 +140,7 @@ public struct ExchangeCheck<Inner: ExchangeSink & ~Copyable>: ExchangeSink, ~Cop
     public mutating func responseEnd(
         _ exchange: ExchangeID, _ end: BodyEnd, trailers: HTTPFields?, _ context: SegmentContext
     ) {
-        ended(exchange, \.response, end)
+        ended(exchange, .response, end)
         inner.responseEnd(exchange, end, trailers: trailers, context)
     }
 

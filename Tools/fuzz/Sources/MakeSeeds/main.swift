@@ -20,7 +20,7 @@ func write(_ bytes: [UInt8], _ target: String, _ name: String) {
 
 /// The first bytes of each flow, as the HTTP target reads them.
 struct RunRecorder: StreamSink {
-    static let bytesMax = 12_000
+    static let bytesMax = 3_000
     var flows: [[UInt8]] = []
 
     mutating func open(_ flow: FlowHandle, _ description: FlowDescription, _ context: SegmentContext) {
