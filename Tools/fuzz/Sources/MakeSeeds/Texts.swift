@@ -55,6 +55,14 @@ let talks: [[(HalfConnection, String)]] = [
         (.fromResponder, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
     ],
     [
+        (.fromInitiator, "POST /b/k?uploads HTTP/1.1\r\nHost: s3.amazonaws.com\r\nContent-Length: 0\r\n\r\n"),
+        (
+            .fromResponder,
+            "HTTP/1.1 200 OK\r\n\r\n \n<?xml version=\"1.0\" encoding=\"UTF-8\"?><!-- c --><?p i?>"
+                + "<a:R xmlns:a=\"u\" a:b='&lt;'><Key>\u{e9}&#xe9;&amp;<![CDATA[<x>]]></Key><a:E/></a:R>"
+        ),
+    ],
+    [
         (.fromInitiator, "MOVE http://h/k%20 HTTP/1.1\r\nDestination: http://h/l\r\nContent-Length: 0\r\n\r\n"),
         (.fromResponder, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"),
         (.fromInitiator, "PUT /k HTTP/1.1\r\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==\r\nContent-Length: 1\r\n\r\nx"),
