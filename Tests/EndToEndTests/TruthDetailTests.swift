@@ -168,26 +168,6 @@ import Testing
             stat["etag"] as? String == outcome.text.trimmingCharacters(in: .whitespacesAndNewlines), "\(outcome.errors)"
         )
     }
-
-    /// In these captures the cloud's ETag is a digest of the bytes for every object of S3.
-    @Test(arguments: CaptureCase.all)
-    func `verified objects, wherever the traffic carries a digest`(_ capture: CaptureCase) throws {
-        let folder = try TemporaryFolder()
-        try replay(capture, folder / "vault")
-        let truth = try capture.truth().filter { $0.kind == "state" && $0.complete == true && $0.dialect == "s3" }
-        let objects = try OxbowProgram.succeed(["ls", "--vault", folder / "vault", "--json"]).objects()
-        for line in truth {
-            let object = try #require(
-                objects.first { $0["key"] as? String == line.key && $0["bucket"] as? String == line.bucket },
-                "\(line.bucket ?? "")/\(line.key ?? "") is missing")
-            let etag = object["etag"] as? String ?? ""
-            // The truth's own MD5 says that the ETag is one; with a dash it is that of parts.
-            guard etag == line.md5 || etag.contains("-") else { continue }
-            #expect(
-                object["state"] as? String == "verified",
-                "\(line.bucket ?? "")/\(line.key ?? "") with ETag \(etag) is \(object["state"] ?? "")")
-        }
-    }
 }
 
 /// A frame from a client to port 80 or above it, read without our own decoder: Ethernet, IPv4, TCP.
