@@ -151,7 +151,7 @@ final class S3Service {
     /// above are free too (SeaweedFS takes those for gRPC), and says when a bucket can be listed.
     static func seaweed(_ folder: String) throws -> S3Service {
         let script = """
-            import json, os, random, signal, socket, subprocess, sys, time
+            import json, os, random, shutil, socket, subprocess, sys, time
             import boto3
             from botocore.config import Config
             weed, folder = sys.argv[1:3]
@@ -165,30 +165,36 @@ final class S3Service {
                     try: probe.bind(("127.0.0.1", port))
                     except OSError: return False
                 return True
-            ports = []
-            while len(ports) < 4:
-                port = random.randrange(20000, 50000)
-                if port not in ports and free(port) and free(port + 10000): ports.append(port)
-            server = subprocess.Popen([
-                weed, "-logdir=" + folder, "server", "-dir=" + folder + "/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-                "-master.port=%d" % ports[0], "-volume.port=%d" % ports[1], "-filer", "-filer.port=%d" % ports[2],
-                "-s3", "-s3.port=%d" % ports[3], "-s3.config=" + folder + "/s3.json",
-                "-master.volumeSizeLimitMB=1024", "-volume.max=100"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            s3 = boto3.client("s3", endpoint_url="http://127.0.0.1:%d" % ports[3], region_name="us-east-1",
-                              aws_access_key_id="weedaccess", aws_secret_access_key="weedsecretweedsecret",
-                              config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}))
             deadline = time.monotonic() + 90
-            while server.poll() is None and time.monotonic() < deadline:
-                try:
-                    s3.create_bucket(Bucket="ready")
-                    s3.put_object(Bucket="ready", Key="k", Body=b"x")
-                    print(ports[3], flush=True)
-                    sys.stdin.read()
-                    break
-                except Exception:
-                    time.sleep(0.1)
-            server.kill()
+            # Another process may take a port between the look and the start: then once more with others.
+            while time.monotonic() < deadline:
+                ports = []
+                while len(ports) < 4:
+                    port = random.randrange(20000, 50000)
+                    if port not in ports and free(port) and free(port + 10000): ports.append(port)
+                server = subprocess.Popen([
+                    weed, "-logdir=" + folder, "server", "-dir=" + folder + "/data", "-ip=127.0.0.1",
+                    "-ip.bind=127.0.0.1", "-master.port=%d" % ports[0], "-volume.port=%d" % ports[1],
+                    "-filer", "-filer.port=%d" % ports[2], "-s3", "-s3.port=%d" % ports[3],
+                    "-s3.config=" + folder + "/s3.json", "-master.volumeSizeLimitMB=1024", "-volume.max=100"],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                s3 = boto3.client("s3", endpoint_url="http://127.0.0.1:%d" % ports[3], region_name="us-east-1",
+                                  aws_access_key_id="weedaccess", aws_secret_access_key="weedsecretweedsecret",
+                                  config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}))
+                while server.poll() is None and time.monotonic() < deadline:
+                    try:
+                        s3.create_bucket(Bucket="ready")
+                        s3.put_object(Bucket="ready", Key="k", Body=b"x")
+                        print(ports[3], flush=True)
+                        sys.stdin.read()
+                        server.kill()
+                        sys.exit()
+                    except Exception:
+                        time.sleep(0.1)
+                if server.poll() is None: server.kill()
+                server.wait()
+                shutil.rmtree(folder + "/data")
+                os.makedirs(folder + "/data")
             """
         guard let weed else { throw CocoaError(.fileNoSuchFile) }
         return try S3Service(
