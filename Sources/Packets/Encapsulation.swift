@@ -117,7 +117,7 @@ public enum Encapsulation: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
     }
 }
 
-/// How many headers of each encapsulation were taken off. A plain value without heap storage.
+/// How many headers of each encapsulation were taken off: tags, label stacks, tunnels, and IP directly within IP. A plain value without heap storage.
 public struct EncapsulationCounts: Sendable, BitwiseCopyable {
     private var counts: InlineArray<19, UInt64> = .init(repeating: 0)
 

@@ -1,14 +1,16 @@
 extension LayerWalk {
     /// Reads an IP header and moves to its payload, or to the fragment's part of it.
-    mutating func internet(_ frame: borrowing RawSpan) throws(FrameFault) {
+    mutating func internet(_ frame: borrowing RawSpan, _ options: DecapsulatorOptions) throws(FrameFault) {
         try need(1)
         var etherType = next == .ipv6 ? LinkHeader.ipv6 : LinkHeader.ipv4
         if next == .ip, frame.byte(offset) >> 4 == 6 { etherType = LinkHeader.ipv6 }
-        let isInner = internet != nil
         let header = try InternetHeader.parse(
             frame, LinkHeader(etherType: etherType, payloadOffset: offset), wireEnd: wireEnd, DecodeLimits())
         // IP directly within IP is a tunnel without a header of its own.
-        if isInner, isDirectlyInIP { depth &+= 1 }
+        if isDirectlyInIP {
+            depth &+= 1
+            guard depth <= options.limits.encapsulationsMax else { throw .nestedTooDeep }
+        }
         try enter(header)
     }
 

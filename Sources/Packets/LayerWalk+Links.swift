@@ -28,6 +28,7 @@ extension LayerWalk {
     mutating func mpls(_ frame: borrowing RawSpan, labelsMax: Int) throws(FrameFault) {
         var labels = 0
         var isBottom = false
+        isDirectlyInIP = false
         while !isBottom {
             labels &+= 1
             guard labels <= labelsMax else { throw .nestedTooDeep }
@@ -62,9 +63,16 @@ extension LayerWalk {
         }
     }
 
-    /// True when the bytes at `start` may be an Ethernet header: captured, and of an EtherType one meets.
+    /// True when the bytes at `start` may be an Ethernet header: captured, of an EtherType one meets, and followed by what
+    /// that announces.
     private func isLikelyEthernet(_ frame: borrowing RawSpan, at start: Int) -> Bool {
-        capturedEnd &- start >= 14 && Encapsulation.isLikely(etherType: frame.network16(start &+ 12))
+        guard capturedEnd &- start >= 15 else { return false }
+        let etherType = frame.network16(start &+ 12)
+        switch etherType {
+        case LinkHeader.ipv4: return frame.byte(start &+ 14) >> 4 == 4
+        case LinkHeader.ipv6: return frame.byte(start &+ 14) >> 4 == 6
+        default: return etherType >= 0x0600 && Encapsulation.isLikely(etherType: etherType)
+        }
     }
 
     /// True when the bytes at the offset may be an IP header of this version, by its lengths.

@@ -76,15 +76,16 @@ struct LayerWalk: BitwiseCopyable {
         _ frame: borrowing RawSpan, _ options: DecapsulatorOptions, _ counts: inout EncapsulationCounts
     ) throws(FrameFault) {
         while next != .tcp, !isAtFragment {
-            counts[next] &+= 1
+            let (kind, before) = (next, depth)
             try step(frame.extracting(0..<capturedEnd), options)
+            if depth > before { counts[kind] &+= 1 }
         }
     }
 
     /// Reads the header at ``offset`` of `frame`, the captured bytes up to ``capturedEnd``. Not called at TCP.
     mutating func step(_ frame: borrowing RawSpan, _ options: DecapsulatorOptions) throws(FrameFault) {
         switch next {
-        case .ipv4, .ipv6, .ip: return try internet(frame)
+        case .ipv4, .ipv6, .ip: return try internet(frame, options)
         case .udp: return try udp(frame, options)
         case .ethernet, .llc, .authentication, .tcp: break
         default:
