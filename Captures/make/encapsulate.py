@@ -218,8 +218,8 @@ form("sll2-ipv6", 276)(lambda f, n: [bytes.fromhex("86dd000000000002000100060277
 def _(frame, number):
     """Hop-by-hop, destination options, routing without stops to come, authentication, and an atomic fragment."""
     chain = [(0, bytes.fromhex("00010400000000")), (60, bytes.fromhex("00010400000000")),
-             (43, bytes.fromhex("00020000000000")), (51, bytes.fromhex("0400000000000100000001") + bytes(12)),
-             (44, bytes.fromhex("00000000000009"))]
+             (43, bytes.fromhex("02040000000000" "fd770000000000000000000000000002")),
+             (51, bytes.fromhex("0400000000000100000001") + bytes(12)), (44, bytes.fromhex("00000000000009"))]
     return [ethernet(0x86DD, to_ipv6(frame, chain))]
 
 

@@ -61,16 +61,10 @@ public struct Decapsulator: ~Copyable {
     public mutating func decode(
         _ frame: RawSpan, linkType: LinkType, wireLength: Int, time: UInt64
     ) -> Decapsulated {
-        switch decoder.decode(frame, linkType: linkType, wireLength: wireLength) {
-        case .segment(let header): return .segment(header, tenant: 0)
-        case .fault(let fault):
-            switch fault {
-            case .unsupportedEtherType, .unsupportedLinkType, .notTCP, .fragment:
-                return unwrap(frame, linkType, wireLength, time)
-            default:
-                counts[fault] &+= 1
-                return .fault(fault)
-            }
+        do throws(FrameFault) {
+            return .segment(try decoder.read(frame, linkType, wireLength), tenant: 0)
+        } catch {
+            return resolve(error, frame, linkType, wireLength, time)
         }
     }
 
@@ -83,12 +77,16 @@ public struct Decapsulator: ~Copyable {
     /// The capture ended: what waits for further fragments is given up.
     public mutating func finish() { fragments.finish() }
 
-    /// The slow path.
+    /// The slow path, for a frame in which plain decoding ended with a fault.
     @inline(never)
-    private mutating func unwrap(
-        _ frame: RawSpan, _ linkType: LinkType, _ wireLength: Int, _ time: UInt64
+    private mutating func resolve(
+        _ fault: FrameFault, _ frame: RawSpan, _ linkType: LinkType, _ wireLength: Int, _ time: UInt64
     ) -> Decapsulated {
         do throws(FrameFault) {
+            switch fault {
+            case .unsupportedEtherType, .unsupportedLinkType, .notTCP, .fragment: break
+            default: throw fault
+            }
             var walk = try LayerWalk(frame, linkType, wireLength: wireLength)
             try walk.run(frame, options, &encapsulations)
             guard walk.isAtFragment else {

@@ -18,15 +18,21 @@ public struct FrameDecoder: Sendable, BitwiseCopyable {
     /// exceeds the captured length, and where IP does not state one.
     public func decode(_ frame: RawSpan, linkType: LinkType, wireLength: Int) -> DecodeOutcome {
         do throws(FrameFault) {
-            let link = try LinkHeader.parse(frame, linkType)
-            let wireEnd = max(frame.byteCount, wireLength)
-            let internet = try InternetHeader.parse(frame, link, wireEnd: wireEnd, limits)
-            guard !internet.isFragment else { throw .fragment }
-            guard internet.payloadProtocol == InternetHeader.tcp else { throw .notTCP }
-            return .segment(try segment(frame, internet))
+            return .segment(try read(frame, linkType, wireLength))
         } catch {
             return .fault(error)
         }
+    }
+
+    /// ``decode(_:linkType:wireLength:)`` for whoever goes on with the fault.
+    @inline(__always)
+    func read(_ frame: RawSpan, _ linkType: LinkType, _ wireLength: Int) throws(FrameFault) -> SegmentHeader {
+        let link = try LinkHeader.parse(frame, linkType)
+        let wireEnd = max(frame.byteCount, wireLength)
+        let internet = try InternetHeader.parse(frame, link, wireEnd: wireEnd, limits)
+        guard !internet.isFragment else { throw .fragment }
+        guard internet.payloadProtocol == InternetHeader.tcp else { throw .notTCP }
+        return try segment(frame, internet)
     }
 
     /// Largest IP datagram that any Ethernet carries as one packet.
