@@ -127,7 +127,9 @@ public struct Decapsulator: ~Copyable {
         try walk.enterDatagram(bytes)
         try walk.run(bytes, options, &encapsulations)
         guard walk.isAtFragment else {
-            let header = try segment(bytes, walk)
+            var header = try segment(bytes, walk)
+            // However long, it was sent as one packet.
+            header.isSuperSegment = false
             return .reassembled(header, tenant: try tenant(walk))
         }
         return try Self.add(bytes, walk, time, options, &tenants, &fragments, into: &buffer) ? nil : .held

@@ -54,12 +54,19 @@ public struct TunnelOptions: Sendable, Hashable {
     /// True when equal addresses in different chains of VLAN and VNI are different connections.
     public var separatesTenants: Bool
 
+    /// Tags, label stacks and tunnel headers in one frame, 1 or more; frames with more are refused.
+    public var encapsulationsMax: Int
+    /// Bytes of memory for fragments that wait for others.
+    public var fragmentBytes: Int
+
     /// The ports one meets, and all tenants as one.
     public init() {
         let options = DecapsulatorOptions()
         vxlanPorts = options.vxlanPorts
         genevePorts = options.genevePorts
         separatesTenants = options.separatesTenants
+        encapsulationsMax = options.limits.encapsulationsMax
+        fragmentBytes = options.limits.fragments.bytesMax
     }
 
     var decapsulator: DecapsulatorOptions {
@@ -67,6 +74,8 @@ public struct TunnelOptions: Sendable, Hashable {
         options.vxlanPorts = vxlanPorts
         options.genevePorts = genevePorts
         options.separatesTenants = separatesTenants
+        options.limits.encapsulationsMax = encapsulationsMax
+        options.limits.fragments.bytesMax = fragmentBytes
         return options
     }
 }

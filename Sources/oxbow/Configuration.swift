@@ -17,6 +17,8 @@ struct Configuration: Codable {
     var tenants: Bool?
     var vxlanPorts: [UInt16]?
     var genevePorts: [UInt16]?
+    var encapsulationDepth: Int?
+    var fragmentMemory: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case vault, dialect, filter, scope, hashers, memory, tenants
@@ -26,6 +28,8 @@ struct Configuration: Codable {
         case commitMilliseconds = "commit-milliseconds"
         case vxlanPorts = "vxlan-ports"
         case genevePorts = "geneve-ports"
+        case encapsulationDepth = "encapsulation-depth"
+        case fragmentMemory = "fragment-memory"
     }
 
     /// Nothing configured.

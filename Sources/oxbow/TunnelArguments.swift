@@ -20,6 +20,18 @@ struct TunnelArguments: ParsableArguments {
         help: ArgumentHelp("A UDP port of GENEVE. Repeatable. (default: 6081)", valueName: "port"))
     var genevePorts: [UInt16] = []
 
+    @Option(
+        name: .customLong("encapsulation-depth"),
+        help: ArgumentHelp(
+            "Tags, label stacks and tunnels in one frame; frames with more are counted, not read. (default: 16)",
+            valueName: "count"))
+    var encapsulationDepth: Int?
+
+    @Option(
+        name: .customLong("fragment-memory"),
+        help: ArgumentHelp("Memory for IP fragments that wait for others. (default: 16MiB)", valueName: "size"))
+    var fragmentMemory: String?
+
     /// What was said here, else in the configuration, else the defaults.
     func options(_ configured: Configuration) throws -> TunnelOptions {
         var options = TunnelOptions()
@@ -28,6 +40,16 @@ struct TunnelArguments: ParsableArguments {
         options.genevePorts = genevePorts.isEmpty ? configured.genevePorts ?? options.genevePorts : genevePorts
         if let port = options.vxlanPorts.first(where: options.genevePorts.contains) {
             throw ValidationError("UDP port \(port) cannot be both VXLAN's and GENEVE's")
+        }
+        options.encapsulationsMax = encapsulationDepth ?? configured.encapsulationDepth ?? options.encapsulationsMax
+        guard (1...255).contains(options.encapsulationsMax) else {
+            throw ValidationError("--encapsulation-depth is 1 to 255")
+        }
+        if let text = fragmentMemory ?? configured.fragmentMemory {
+            guard let bytes = ByteText.parse(text), bytes >= 1 << 16 else {
+                throw ValidationError("--fragment-memory \(text) is no size of at least 64KiB; say for example 16MiB")
+            }
+            options.fragmentBytes = Int(clamping: bytes)
         }
         return options
     }
