@@ -33,6 +33,7 @@ public struct Decapsulator: ~Copyable {
     /// A decapsulator with nothing seen.
     public init(_ decoder: FrameDecoder = FrameDecoder(), options: DecapsulatorOptions = DecapsulatorOptions()) {
         self.decoder = decoder
+        self.decoder.limits = options.limits.headers
         self.options = options
         fragments = FragmentReassembler(limits: options.limits.fragments)
         tenants = TenantTable(entriesMax: options.limits.tenantsMax)
@@ -124,7 +125,7 @@ public struct Decapsulator: ~Copyable {
     private mutating func enter(
         _ bytes: RawSpan, _ walk: inout LayerWalk, _ time: UInt64, _ buffer: inout [UInt8]
     ) throws(FrameFault) -> Decapsulated? {
-        try walk.enterDatagram(bytes)
+        try walk.enterDatagram(bytes, options.limits.headers)
         try walk.run(bytes, options, &encapsulations)
         guard walk.isAtFragment else {
             var header = try segment(bytes, walk)

@@ -39,6 +39,8 @@ public struct DecapsulatorLimits: Hashable, Sendable, BitwiseCopyable {
     /// Chains of VLAN and VNI that can be told apart, their beginnings included. A frame of another is a
     /// ``FrameFault/tooManyTenants``.
     public var tenantsMax: Int = 65_536
+    /// What an IP header may ask, tunnelled or not.
+    public var headers = DecodeLimits()
     /// Room for fragments.
     public var fragments = FragmentLimits()
 

@@ -5,7 +5,8 @@ extension LayerWalk {
         var etherType = next == .ipv6 ? LinkHeader.ipv6 : LinkHeader.ipv4
         if next == .ip, frame.byte(offset) >> 4 == 6 { etherType = LinkHeader.ipv6 }
         let header = try InternetHeader.parse(
-            frame, LinkHeader(etherType: etherType, payloadOffset: offset), wireEnd: wireEnd, DecodeLimits())
+            frame, LinkHeader(etherType: etherType, payloadOffset: offset), wireEnd: wireEnd,
+            options.limits.headers)
         // IP directly within IP is a tunnel without a header of its own.
         if isDirectlyInIP {
             depth &+= 1
@@ -26,7 +27,7 @@ extension LayerWalk {
     }
 
     /// Goes on with a datagram that was put together: `count` bytes, of which nothing came before.
-    mutating func enterDatagram(_ bytes: borrowing RawSpan) throws(FrameFault) {
+    mutating func enterDatagram(_ bytes: borrowing RawSpan, _ limits: DecodeLimits) throws(FrameFault) {
         guard var header = internet else { throw .badFragment }
         header.fragmentField = 0
         header.identification = 0
@@ -37,7 +38,7 @@ extension LayerWalk {
         capturedEnd = bytes.byteCount
         wireEnd = bytes.byteCount
         // Behind a fragment header there may be further extension headers (RFC 8200 §4.5).
-        if !header.source.isIPv4 { try header.skipExtensions(bytes, DecodeLimits()) }
+        if !header.source.isIPv4 { try header.skipExtensions(bytes, limits) }
         try enter(header)
     }
 

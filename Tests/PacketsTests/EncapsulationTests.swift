@@ -233,6 +233,20 @@ struct WrappedForm: CustomTestStringConvertible, Sendable {
         #expect(Decapsulation([deep]).faults == [.nestedTooDeep])
     }
 
+    @Test func `the limit on extension headers holds within tunnels and fragments as without`() {
+        var builder = WrappedForm.builder(isIPv6: true)
+        builder.extensions = [(60, [0, 0, 1, 4, 0, 0, 0, 0]), (60, [0, 0, 1, 4, 0, 0, 0, 0])]
+        let frame = builder.ethernet
+        let tunnelled = Wrapping.udpFrame(to: 4789, Wrapping.vxlan(42, frame))
+        for frames in [[frame], [tunnelled], Wrapping.fragments(of: tunnelled, size: 64)] {
+            var options = DecapsulatorOptions()
+            options.limits.headers.extensionHeadersMax = 2
+            #expect(Decapsulation(frames, options: options).isExactly(builder))
+            options.limits.headers.extensionHeadersMax = 1
+            #expect(Decapsulation(frames, options: options).faults == [.tooManyExtensionHeaders])
+        }
+    }
+
     @Test func `what is not data, or in no form that is known, is named`() {
         let builder = WrappedForm.builder(isIPv6: false)
         let (frame, datagram) = (builder.ethernet, builder.datagram)
