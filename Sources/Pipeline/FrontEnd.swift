@@ -12,16 +12,15 @@ internal import Packets
 struct FrontEnd: ~Copyable, FrameSink {
     typealias Chain = FlowAssembler<HTTPEngine<DialectEngine<BlockSplitter<BatchHandOver>>>>
 
-    private var decoder: FrameDecoder
+    private(set) var decapsulator: Decapsulator
     private(set) var flows: Chain
-    private(set) var faults = FrameFaultCounts()
     /// Number and time of the last frame.
     private(set) var lastPacket: UInt64 = 0
     private(set) var lastTime: UInt64 = 0
     private var ties = TieBreaker()
 
-    init(decoder: FrameDecoder, flows: consuming Chain) {
-        self.decoder = decoder
+    init(decapsulator: consuming Decapsulator, flows: consuming Chain) {
+        self.decapsulator = decapsulator
         self.flows = flows
     }
 
@@ -30,10 +29,16 @@ struct FrontEnd: ~Copyable, FrameSink {
         lastPacket = frame.number
         lastTime = max(lastTime, time)
         flows.expire(now: lastTime)
-        switch decoder.decode(bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength)) {
-        case .segment(let header):
-            flows.segment(header, bytes, time: time, packet: frame.number)
-        case .fault(let fault): faults[fault] &+= 1
+        let outcome = decapsulator.decode(
+            bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength), time: time)
+        switch outcome {
+        case .segment(let header, let tenant):
+            flows.segment(header, bytes, time: time, packet: frame.number, tenant: tenant)
+        case .reassembled(let header, let tenant):
+            decapsulator.withDatagram { datagram in
+                flows.segment(header, datagram, time: time, packet: frame.number, tenant: tenant)
+            }
+        case .held, .fault: break
         }
     }
 
@@ -42,6 +47,7 @@ struct FrontEnd: ~Copyable, FrameSink {
 
     /// The capture ended: every flow ends, and everything is handed over.
     mutating func finish() {
+        decapsulator.finish()
         flows.finishCapture(time: lastTime, packet: lastPacket)
         flush()
     }

@@ -15,6 +15,10 @@ public struct ReplayReport: Sendable, Codable {
     public var filteredPackets: UInt64 = 0
     /// Frames that were no TCP segments, by reason.
     public var frameFaults: [String: UInt64] = [:]
+    /// Headers of tags, labels and tunnels that were taken off, by kind, of frames that had any.
+    public var encapsulations: [String: UInt64] = [:]
+    /// Fragmented datagrams that were put together, the fragments in them, and the tenants told apart; those not zero.
+    public var decapsulation: [String: UInt64] = [:]
     /// Where captures ended early: file, place and what was found.
     public var captureFaults: [String] = []
     /// Counters of the reassembly that are not zero.
@@ -40,7 +44,14 @@ public struct ReplayReport: Sendable, Codable {
         packets = statistics.packets
         capturedBytes = statistics.capturedBytes
         filteredPackets = statistics.filteredPackets
-        for (fault, count) in front.faults.occurred { frameFaults[fault.name] = count }
+        for (fault, count) in front.decapsulator.faults.occurred { frameFaults[fault.name] = count }
+        for (kind, count) in front.decapsulator.encapsulations.occurred { encapsulations[kind.name] = count }
+        let decapsulated = [
+            "reassembledDatagrams": front.decapsulator.reassembledDatagrams,
+            "reassembledFragments": front.decapsulator.reassembledFragments,
+            "tenants": UInt64(front.decapsulator.tenantCount),
+        ]
+        decapsulation = decapsulated.filter { $0.value > 0 }
         captureFaults = stream.faults.map { String(describing: $0) }
         flows = Self.nonZero(front.flows.counters)
         exchanges = Self.nonZero(front.flows.sink.counters)

@@ -68,7 +68,7 @@ public struct ReplayRun {
         let splitter = BlockSplitter(pool: pool, output: BatchHandOver(to: unhashed, pool: pool))
         let dialects = DialectEngine(options: options.dialects, sink: splitter)
         let flows = FlowAssembler(sink: HTTPEngine(sink: dialects))
-        var front = FrontEnd(decoder: FrameDecoder(), flows: flows)
+        var front = FrontEnd(decapsulator: Decapsulator(options: options.tunnels.decapsulator), flows: flows)
         let began = ContinuousClock.now
         while !stop.isRaised, stream.run(into: &front, atMost: 4096) {
             progress(

@@ -14,13 +14,22 @@ struct Configuration: Codable {
     var memory: String?
     var commitBytes: String?
     var commitMilliseconds: Int?
+    var tenants: Bool?
+    var vxlanPorts: [UInt16]?
+    var genevePorts: [UInt16]?
+    var encapsulationDepth: Int?
+    var fragmentMemory: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case vault, dialect, filter, scope, hashers, memory
+        case vault, dialect, filter, scope, hashers, memory, tenants
         case blockSize = "block-size"
         case s3Endpoints = "s3-endpoints"
         case commitBytes = "commit-bytes"
         case commitMilliseconds = "commit-milliseconds"
+        case vxlanPorts = "vxlan-ports"
+        case genevePorts = "geneve-ports"
+        case encapsulationDepth = "encapsulation-depth"
+        case fragmentMemory = "fragment-memory"
     }
 
     /// Nothing configured.

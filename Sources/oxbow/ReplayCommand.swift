@@ -22,6 +22,8 @@ struct ReplayCommand: ParsableCommand {
 
     @OptionGroup var vault: VaultOptions
 
+    @OptionGroup var tunnels: TunnelArguments
+
     @Argument(help: ArgumentHelp("Captures: pcap or pcapng files.", valueName: "file"))
     var files: [String]
 
@@ -108,6 +110,10 @@ struct ReplayCommand: ParsableCommand {
         for (reason, count) in report.frameFaults.sorted(by: { $0.key < $1.key }) {
             try Terminal.print("not TCP that could be read: \(count) frames, \(reason)")
         }
+        if let datagrams = report.decapsulation["reassembledDatagrams"] {
+            let fragments = report.decapsulation["reassembledFragments", default: 0]
+            try Terminal.print("\(datagrams) datagrams put together from \(fragments) fragments")
+        }
         for (name, count) in report.exchanges.sorted(by: { $0.key < $1.key }) where name.hasPrefix("opaqueBytes.") {
             try Terminal.print("not readable: \(ByteText.text(count)) of \(name.dropFirst("opaqueBytes.".count))")
         }
@@ -125,6 +131,7 @@ struct ReplayCommand: ParsableCommand {
             captures: files, vault: try vault.path(),
             dialects: DialectOptions(dialects: dialects, s3Endpoints: endpoints, scope: try Scope(rules)))
         options.filter = filter ?? configured.filter
+        options.tunnels = try tunnels.options(configured)
         if let text = blockSize ?? configured.blockSize {
             options.blockSize = try BlockSize(bytes: Int(clamping: Self.size(text, "--block-size")))
         }

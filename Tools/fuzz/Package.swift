@@ -16,7 +16,8 @@ let package = Package(
     dependencies: [.package(name: "oxbow", path: "../..")],
     targets: [
         .target(name: "FuzzSupport", dependencies: [parsers], swiftSettings: [.swiftLanguageMode(.v6)]),
-        fuzzer("FuzzFrames"), fuzzer("FuzzCaptures"), fuzzer("FuzzSegments"), fuzzer("FuzzConversation"),
+        fuzzer("FuzzFrames"), fuzzer("FuzzDecapsulation"), fuzzer("FuzzCaptures"), fuzzer("FuzzSegments"),
+        fuzzer("FuzzConversation"),
         fuzzer("FuzzHTTP"), fuzzer("FuzzAwsChunked"), fuzzer("FuzzFullPath"),
         .executableTarget(
             name: "MakeSeeds", dependencies: ["FuzzSupport", parsers], swiftSettings: [.swiftLanguageMode(.v6)]),

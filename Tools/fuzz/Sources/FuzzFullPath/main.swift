@@ -10,7 +10,7 @@ private typealias Chain =
 
 /// The way of a frame through every parser, as Pipeline wires them.
 private struct FrontEnd: FrameSink, ~Copyable {
-    var decoder = FrameDecoder()
+    var decapsulator = Decapsulator()
     var flows: Chain
     var lastTime: UInt64 = 0
     var lastPacket: UInt64 = 0
@@ -24,10 +24,16 @@ private struct FrontEnd: FrameSink, ~Copyable {
         lastPacket = frame.number
         lastTime = max(lastTime, frame.time)
         flows.expire(now: lastTime)
-        if case .segment(let header) = decoder.decode(
-            bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength))
-        {
-            flows.segment(header, bytes, time: frame.time, packet: frame.number)
+        let outcome = decapsulator.decode(
+            bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength), time: frame.time)
+        switch outcome {
+        case .segment(let header, let tenant):
+            flows.segment(header, bytes, time: frame.time, packet: frame.number, tenant: tenant)
+        case .reassembled(let header, let tenant):
+            decapsulator.withDatagram { datagram in
+                flows.segment(header, datagram, time: frame.time, packet: frame.number, tenant: tenant)
+            }
+        case .held, .fault: break
         }
     }
 
