@@ -12,6 +12,11 @@ final class S3Service {
         var tags: [String: String]
     }
 
+    /// The service ended before it listened.
+    struct NotStarted: Error {
+        var command: String
+    }
+
     let port: Int
     /// What `oxbow` and boto3 need to know.
     let environment: [String: String]
@@ -41,7 +46,8 @@ final class S3Service {
                 separator: "\n", omittingEmptySubsequences: false)
             if lines.count > 1 { found = Int(lines[0]) }
         }
-        self.port = try #require(found, "\(command[0]) did not start")
+        guard let found else { throw NotStarted(command: command[0]) }
+        self.port = found
     }
 
     deinit {
@@ -170,12 +176,13 @@ final class S3Service {
             while time.monotonic() < deadline:
                 ports = []
                 while len(ports) < 4:
-                    port = random.randrange(20000, 50000)
+                    port = random.randrange(10000, 22000)
                     if port not in ports and free(port) and free(port + 10000): ports.append(port)
                 server = subprocess.Popen([
                     weed, "-logdir=" + folder, "server", "-dir=" + folder + "/data", "-ip=127.0.0.1",
                     "-ip.bind=127.0.0.1", "-master.port=%d" % ports[0], "-volume.port=%d" % ports[1],
                     "-filer", "-filer.port=%d" % ports[2], "-s3", "-s3.port=%d" % ports[3],
+                    "-s3.port.iceberg=0", "-s3.port.lance=0",
                     "-s3.config=" + folder + "/s3.json", "-master.volumeSizeLimitMB=1024", "-volume.max=100"],
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 s3 = boto3.client("s3", endpoint_url="http://127.0.0.1:%d" % ports[3], region_name="us-east-1",
@@ -197,7 +204,11 @@ final class S3Service {
                 os.makedirs(folder + "/data")
             """
         guard let weed else { throw CocoaError(.fileNoSuchFile) }
-        return try S3Service(
-            ["python3", "-c", script, weed, folder], accessKey: "weedaccess", secretKey: "weedsecretweedsecret")
+        do {
+            return try S3Service(
+                ["python3", "-c", script, weed, folder], accessKey: "weedaccess", secretKey: "weedsecretweedsecret")
+        } catch {
+            try Test.cancel("SeaweedFS does not start here: \(error)")
+        }
     }
 }
