@@ -68,7 +68,7 @@ let package = Package(
 
         layer("Objects", []),
         layer("Packets", []),
-        layer("Capture", ["Packets", "CPcap"]),
+        layer("Capture", ["Packets", "CPcap", "CLinux"]),
         layer("Flows", ["Objects", "Packets"]),
         layer("Exchanges", ["Objects", "Flows", httpTypes]),
         layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
