@@ -36,12 +36,17 @@ public struct ReplayReport: Sendable, Codable {
         stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
         wasStopped: Bool
     ) {
+        self.init(front: front, writer: writer, seconds: seconds, wasStopped: wasStopped)
         let statistics = stream.statistics
         packets = statistics.packets
         capturedBytes = statistics.capturedBytes
         filteredPackets = statistics.filteredPackets
-        for (fault, count) in front.faults.occurred { frameFaults[fault.name] = count }
         captureFaults = stream.faults.map { String(describing: $0) }
+    }
+
+    /// What is known without the capture.
+    init(front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration, wasStopped: Bool) {
+        for (fault, count) in front.faults.occurred { frameFaults[fault.name] = count }
         flows = Self.nonZero(front.flows.counters)
         exchanges = Self.nonZero(front.flows.sink.counters)
         for kind in OpaqueKind.allCases {
