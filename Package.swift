@@ -92,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "oxbow",
             dependencies: [
-                "Objects", "Blocks", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
+                "Objects", "Blocks", "Capture", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
                 argumentParser, yams, logging,
             ],
             swiftSettings: strict),

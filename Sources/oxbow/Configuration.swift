@@ -14,13 +14,23 @@ struct Configuration: Codable {
     var memory: String?
     var commitBytes: String?
     var commitMilliseconds: Int?
+    var interfaces: [String]?
+    var snaplen: Int?
+    var buffer: String?
+    var promiscuous: Bool?
+    var user: String?
+    var spoolLimit: String?
+    var statistics: String?
+    var onNewEndpoint: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case vault, dialect, filter, scope, hashers, memory
+        case vault, dialect, filter, scope, hashers, memory, interfaces, snaplen, buffer, promiscuous, user, statistics
         case blockSize = "block-size"
         case s3Endpoints = "s3-endpoints"
         case commitBytes = "commit-bytes"
         case commitMilliseconds = "commit-milliseconds"
+        case spoolLimit = "spool-limit"
+        case onNewEndpoint = "on-new-endpoint"
     }
 
     /// Nothing configured.
