@@ -63,11 +63,20 @@ enum Interruption {
     static let flag = StopFlag()
     private static let count = Atomic<Int>(0)
 
+    /// A parent may have blocked signals, and a program that it starts inherits that: it could then not be stopped.
+    static func unblock(_ numbers: [Int32]) {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        for number in numbers { unsafe sigaddset(&signals, number) }
+        unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    }
+
     /// True once a signal came.
     static var wasRequested: Bool { count.load(ordering: .relaxed) > 0 }
 
     /// Sets the handlers.
     static func install() {
+        unblock([SIGINT, SIGTERM])
         for number in [SIGINT, SIGTERM] {
             signal(number) { _ in
                 // Only atomics and _exit: all that a signal handler may touch.

@@ -99,9 +99,7 @@ struct TapCommand: ParsableCommand {
         // Before the first thread: capabilities belong to threads, and these inherit them.
         if let user = user ?? configured.user { try Privileges.drop(to: user) }
         for warning in run.warnings { Terminal.note("oxbow: warning: \(warning)") }
-        if !json {
-            Terminal.note("oxbow: tapping \(options.interfaces.joined(separator: ", ")) into \(options.storing.vault)")
-        }
+        Terminal.note("oxbow: tapping \(options.interfaces.joined(separator: ", ")) into \(options.storing.vault)")
         var monitor = TapMonitor(
             interval: interval, json: json, vault: options.storing.vault,
             hook: onNewEndpoint ?? configured.onNewEndpoint)

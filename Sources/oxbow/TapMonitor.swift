@@ -121,6 +121,7 @@ enum Reload {
 
     /// Sets the handler.
     static func install() {
+        Interruption.unblock([SIGHUP])
         signal(SIGHUP) { _ in Reload.isRequested.store(true, ordering: .relaxed) }
     }
 

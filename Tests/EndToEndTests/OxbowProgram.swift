@@ -71,6 +71,11 @@ final class RunningProgram {
         try process.run()
     }
 
+    /// What it wrote to standard error so far.
+    var errorsSoFar: String {
+        String(decoding: FileManager.default.contents(atPath: folder / "errors") ?? Data(), as: UTF8.self)
+    }
+
     /// Waits for the end.
     func wait() -> OxbowProgram.Outcome {
         process.waitUntilExit()
