@@ -107,7 +107,7 @@ let package = Package(
         tests(of: "Catalog", ["Catalog", "Blocks", "Objects"]),
         tests(of: "Storage", ["Storage", "Blocks", "Objects"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
-        tests(of: "Pipeline", ["Pipeline"]),
+        tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
     ]
 )

@@ -61,6 +61,12 @@ static inline int oxbow_keep_on_user_change(int keep) { return prctl(8 /* PR_SET
 /// Nothing that is started from here on gains privileges by a set-user-ID file. 0, or -1 with errno.
 static inline int oxbow_no_new_privileges(void) { return prctl(38 /* PR_SET_NO_NEW_PRIVS */, 1L, 0L, 0L, 0L); }
 
+/// Bytes that this process may lock in memory; UINT64_MAX for no limit.
+static inline uint64_t oxbow_lock_limit(void) {
+    struct rlimit limit;
+    return getrlimit(__RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
 /// Flags (IFF_...) of an interface, or -1.
 static inline int oxbow_interface_flags(int descriptor, const char *name) {
     struct ifreq request;

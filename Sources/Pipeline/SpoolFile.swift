@@ -20,9 +20,16 @@ final class SpoolFile: Sendable {
         guard descriptor >= 0 else { throw SpoolError(path: path, errno: errno) }
     }
 
+    /// A spool on a device that is there already, and stays.
+    init(device: String) throws(SpoolError) {
+        path = ""
+        descriptor = unsafe oxbow_open(device, O_RDWR, 0)
+        guard descriptor >= 0 else { throw SpoolError(path: device, errno: errno) }
+    }
+
     deinit {
         close(descriptor)
-        unsafe unlink(path)
+        if !path.isEmpty { unsafe unlink(path) }
     }
 
     /// Writes bytes at an offset; 0 or the error number.

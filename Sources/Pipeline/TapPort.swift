@@ -160,7 +160,11 @@ final class TapPort: @unchecked Sendable {
         wake.wait(milliseconds: pause)
         pause = min(pause * 2, Self.longestPauseMilliseconds)
         // Nothing comes from here: the other interfaces must not wait for it.
-        if work.intake.isFlushed { watermark.store(SystemClock.wall, ordering: .releasing) } else { work.intake.flush() }
+        if work.intake.isFlushed {
+            watermark.store(SystemClock.wall, ordering: .releasing)
+        } else {
+            work.intake.flush()
+        }
     }
 
     /// Reads the ring to its end after its intake was closed: the last block is given out by the kernel when its time is
