@@ -55,10 +55,15 @@ public struct ReplayReport: Sendable, Codable {
             if count.bytes > 0 { exchanges["opaqueBytes.\(kind)"] = count.bytes }
         }
         dialects = front.flows.sink.sink.counters.report
-        vault = writer.counters
-        problems = writer.checkFailures + writer.damage
+        take(writer)
         self.seconds = Double(seconds.components.seconds) + Double(seconds.components.attoseconds) / 1e18
         self.wasStopped = wasStopped
+    }
+
+    /// What the writer did.
+    mutating func take(_ writer: WriterThread.Outcome) {
+        vault = writer.counters
+        problems = writer.checkFailures + writer.damage
     }
 
     /// The counters of a plain struct of counters, by name. Once per run.

@@ -1,9 +1,4 @@
-internal import Blocks
 public import Capture
-internal import Dialects
-internal import Exchanges
-internal import Flows
-internal import Packets
 internal import Vaults
 
 /// Why a tap could not be started, or ended early.
@@ -60,46 +55,42 @@ public struct TapRun: ~Copyable {
         let threads = PortThreads(ports, until: endCaptures)
         let watch = EndpointWatch(reader: store.reader)
         let watchThread = WorkerThread(name: "endpoints") { watch.run() }
+        let ended = WakeDescriptor()
+        let front = TapFront(
+            store.frontParts(options.storing.dialects), ports: ports, bell: bell, ended: ended,
+            commitNanoseconds: options.storing.durability.commitNanoseconds)
+        let frontThread = WorkerThread(name: "front") { front.run() }
 
-        var merge = FrameMerge(ports)
-        var front = store.makeFrontEnd(dialects: options.storing.dialects)
-        var pace = Pace(progressMilliseconds: options.progressMilliseconds)
-        let durability = options.storing.durability.commitNanoseconds
-        while true {
-            let outcome = merge.step(into: &front, atMost: 4096)
-            if case .ended = outcome { break }
-            let now = SystemClock.monotonic
+        // This thread waits for nothing but time and the end, so that signals and statistics go on whatever storage does.
+        var progressAt = began
+        var report: ReplayReport?
+        while report == nil {
             if stop.isRaised || abort.isRaised, !endCaptures.isRaised {
                 endCaptures.raise()
                 for port in ports { port.alert() }
             }
-            if case .waiting = outcome { front.tick(now: merge.watermark) }
-            // What is half a batch must become durable as soon as what is a whole one.
-            if pace.flushIsDue(now, every: durability) { front.flush() }
-            if pace.progressIsDue(now) {
-                let status = self.status(
-                    front, ports, problems, watch.take(), frames: merge.frames, seconds: Double(now - began) / 1e9)
+            if SystemClock.monotonic &- progressAt >= UInt64(max(1, options.progressMilliseconds)) * 1_000_000 {
+                progressAt = SystemClock.monotonic
+                let status = self.status(front, ports, problems, watch.take(), since: began)
                 problems = []
-                if let change = progress(status) { apply(change, to: &front, ports) }
+                if let change = progress(status) { apply(change, to: front, ports) }
             }
-            if case .waiting = outcome { bell.wait(milliseconds: 20) }
+            ended.wait(milliseconds: min(50, max(1, options.progressMilliseconds)))
+            report = front.takeReport()
         }
-        front.finish()
+        frontThread.join()
         threads.join()
         let writer = store.finish()
         watch.end()
         watchThread.join()
-        let last = status(
-            front, ports, problems, watch.take(), frames: merge.frames,
-            seconds: Double(SystemClock.monotonic - began) / 1e9)
+        let last = status(front, ports, problems, watch.take(), since: began)
         _ = progress(last)
-        guard let writer else { throw .storing(.setup("the vault's writer ended without a word")) }
+        guard let writer, var report else { throw .storing(.setup("the vault's writer ended without a word")) }
         if let failure = writer.failure { throw .storing(.vault(failure)) }
-        var replay = ReplayReport(
-            front: front, writer: writer, seconds: .nanoseconds(Int64(SystemClock.monotonic - began)), wasStopped: true)
-        replay.packets = merge.frames
-        replay.capturedBytes = last.interfaces.reduce(0) { $0 + $1.capturedBytes }
-        return TapReport(replay: replay, interfaces: last.interfaces)
+        report.take(writer)
+        report.seconds = last.seconds
+        report.capturedBytes = last.interfaces.reduce(0) { $0 + $1.capturedBytes }
+        return TapReport(replay: report, interfaces: last.interfaces)
     }
 
     private mutating func makePorts(
@@ -126,43 +117,22 @@ public struct TapRun: ~Copyable {
         return ports
     }
 
-    private func apply(_ change: TapChange, to front: inout FrontEnd, _ ports: [TapPort]) {
+    private func apply(_ change: TapChange, to front: TapFront, _ ports: [TapPort]) {
         if let scope = change.scope { front.use(scope) }
         if let filter = change.filter { for port in ports { port.use(filter: filter) } }
         if let bytes = change.spoolBytes { for port in ports { port.relay.use(spoolBytes: bytes / ports.count) } }
     }
 
     private func status(
-        _ front: borrowing FrontEnd, _ ports: [TapPort], _ problems: [String], _ endpoints: [EndpointSighting],
-        frames: UInt64, seconds: Double
+        _ front: TapFront, _ ports: [TapPort], _ problems: [String], _ endpoints: [EndpointSighting],
+        since began: UInt64
     ) -> TapStatus {
-        let counters = front.flows.counters
+        let snapshot = front.snapshot
         return TapStatus(
-            seconds: seconds, packets: frames, openFlows: front.flows.openFlows,
-            deliveredBytes: counters.deliveredBytes,
-            gapBytes: counters.gapBytesNotCaptured &+ counters.gapBytesSnapped, interfaces: ports.map(\.report),
-            newEndpoints: endpoints, problems: problems + ports.flatMap { $0.takeProblems() })
-    }
-
-    /// When the loop does what it does now and then.
-    private struct Pace {
-        let progressNanoseconds: UInt64
-        var flushedAt = SystemClock.monotonic
-        var progressAt = SystemClock.monotonic
-
-        init(progressMilliseconds: Int) { progressNanoseconds = UInt64(max(1, progressMilliseconds)) * 1_000_000 }
-
-        mutating func flushIsDue(_ now: UInt64, every nanoseconds: UInt64) -> Bool {
-            guard now &- flushedAt >= min(nanoseconds, 1_000_000_000) / 2 else { return false }
-            flushedAt = now
-            return true
-        }
-
-        mutating func progressIsDue(_ now: UInt64) -> Bool {
-            guard now &- progressAt >= progressNanoseconds else { return false }
-            progressAt = now
-            return true
-        }
+            seconds: Double(SystemClock.monotonic &- began) / 1e9, packets: snapshot.packets,
+            openFlows: snapshot.openFlows, deliveredBytes: snapshot.deliveredBytes, gapBytes: snapshot.gapBytes,
+            interfaces: ports.map(\.report), newEndpoints: endpoints,
+            problems: problems + ports.flatMap { $0.takeProblems() })
     }
 }
 

@@ -1,8 +1,5 @@
 internal import Blocks
 internal import Dialects
-internal import Exchanges
-internal import Flows
-internal import Packets
 internal import Vaults
 
 /// What stands behind a tap's front end: hashers, writer and verifier on their threads.
@@ -44,11 +41,9 @@ struct TapStore: ~Copyable {
         hashers = HasherThreads(count: count, from: unhashed, to: hashed, pool: vault.pool, hasher: hasher)
     }
 
-    /// A front end that feeds the hashers.
-    func makeFrontEnd(dialects: DialectOptions) -> FrontEnd {
-        let splitter = BlockSplitter(pool: pool, output: BatchHandOver(to: unhashed, pool: pool))
-        let engine = DialectEngine(options: dialects, sink: splitter)
-        return FrontEnd(decoder: FrameDecoder(), flows: FlowAssembler(sink: HTTPEngine(sink: engine)))
+    /// What a front end needs that feeds the hashers.
+    func frontParts(_ dialects: DialectOptions) -> TapFront.Parts {
+        TapFront.Parts(pool: pool, hashers: unhashed, dialects: dialects)
     }
 
     /// Nothing more comes: waits until everything is committed and settled. Nil if the writer died without a word.

@@ -244,6 +244,67 @@ struct `A live tap` {
         #expect(try String(contentsOfFile: rig.folder / "hook", encoding: .utf8) == expected)
     }
 
+    @Test(.enabled(if: Freezer.isMissing == nil, "\(Freezer.isMissing ?? "")"))
+    func `keeps within its memory and disk when storage stands still, names what it left out, and recovers`() throws {
+        let rig = try TapRig()
+        let tap = try rig.tap([
+            "-i", "vs0", "--queue", "8MiB", "--spool-limit", "16MiB", "--memory", "1MiB", "--statistics", "100ms",
+            "--commit-milliseconds", "200",
+        ])
+        let before = try rig.s3(#"put("before", 100000)"#)
+        let pid = try pidOfTap(tap)
+        let freezer = try Freezer(process: pid, threads: ["hasher-0"])
+        // Before the rig goes, which waits for its programs.
+        defer { freezer.release() }
+        // Fresh connections, ten times what queue, spool and block buffers hold.
+        let amid = try rig.s3(
+            """
+            import threading
+            def work(name):
+                own = boto3.client("s3", endpoint_url=s3.meta.endpoint_url, aws_access_key_id="access",
+                                   aws_secret_access_key="secret", region_name="us-east-1",
+                                   config=Config(s3={"addressing_style": "path"}))
+                for number in range(12):
+                    data = os.urandom(1500000)
+                    own.put_object(Bucket="bucket", Key=f"amid-{name}-{number}", Body=data)
+                    made[f"amid-{name}-{number}"] = hashlib.sha256(data).hexdigest()
+            # One client library is set up at a time: it is not safe otherwise.
+            threads = [threading.Thread(target=work, args=(name,)) for name in range(12)]
+            for thread in threads: thread.start(); time.sleep(0.1)
+            for thread in threads: thread.join()
+            """)
+        try rig.waitUntil("flows are left out") { tap.outputSoFar.contains(#""isShedding":true"#) }
+        let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        let peak = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM") })
+        let peakKiB = try #require(Int(peak.filter(\.isNumber)))
+        // The ring 64, queue and spool arena 9, block buffers 1, RocksDB, the program itself.
+        #expect(peakKiB < 300 << 10)
+        freezer.release()
+        try rig.waitUntil("it has caught up") {
+            tap.outputSoFar.split(separator: "\n").last { $0.contains("isShedding") }?
+                .contains(#""isShedding":false"#) == true
+        }
+        let after = try rig.s3(#"for number in range(5): put(f"after-{number}", 300000)"#)
+        tap.process.terminate()
+        let outcome = tap.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let interface = try #require(try TapOutcome(outcome).interfaces.first)
+        #expect(interface.isReconciled)
+        #expect(interface.droppedByOverload > 0 && interface.overloadFlows > 0 && interface.spooledBytes > 0)
+        #expect(interface.spoolPeakBytes <= 16 << 20 && interface.queuePeakBytes <= 9 << 20)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: rig.folder / "vault/spool") == [])
+        let objects = try rig.verified("vault")
+        for (key, sha256) in before.merging(after, uniquingKeysWith: { $1 }) {
+            #expect(objects[key]?.state == "verified" && objects[key]?.sha256 == sha256, "\(key)")
+        }
+        for (key, object) in objects where object.state == "verified" || object.state == "complete" {
+            #expect(object.sha256 == before[key] ?? amid[key] ?? after[key], "\(key)")
+        }
+        let harmed = objects.values.filter { $0.state == "partial" }
+        #expect(harmed.allSatisfy { !$0.gaps.isEmpty })
+        #expect(harmed.isEmpty || harmed.contains { $0.gaps.contains { $0.cause == "overload" } }, "\(harmed)")
+    }
+
     private func objectCount(_ rig: TapRig) throws -> Int {
         let outcome = try OxbowProgram.run(["ls", "--json", "--vault", rig.folder / "vault"])
         return outcome.status == 0 ? outcome.text.split(separator: "\n").count : 0

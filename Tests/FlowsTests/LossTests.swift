@@ -42,6 +42,16 @@ import Testing
         #expect(tap.flows[0].initiator.gaps.map(\.cause) == [.notCaptured])
     }
 
+    @Test func `of an overload is why a flow ends that was left out`() {
+        var tap = Tap()
+        let talk = Talk()
+        tap.send(talk.handshake)
+        tap.send(talk.data(.client, 0, pattern(100)))
+        tap.assembler.note(CaptureLoss(cause: .overload, from: tap.time, through: tap.time + 5_000_000_000))
+        tap.wait(seconds: 400)
+        #expect(tap.flows[0].initiator.end == .leftOut)
+    }
+
     @Test func `is of the same class in both directions of a flow, and flows spread over all classes`() {
         var seen: Set<Int> = []
         for port in 1000..<2000 {
