@@ -305,6 +305,57 @@ struct `A live tap` {
         #expect(harmed.isEmpty || harmed.contains { $0.gaps.contains { $0.cause == "overload" } }, "\(harmed)")
     }
 
+    @Test(.enabled(if: Freezer.isMissing == nil, "\(Freezer.isMissing ?? "")"))
+    func `counts what the kernel dropped, and names it in the object that it harmed`() throws {
+        let rig = try TapRig()
+        let tap = try rig.tap(["-i", "vs0", "--buffer", "1MiB", "--statistics", "50ms", "--commit-milliseconds", "200"])
+        let client = try rig.startS3(
+            """
+            def wait(name):
+                while not os.path.exists("\(rig.folder.path)/" + name): time.sleep(0.02)
+            connection = socket.create_connection(("\(TapRig.serverAddress)", \(TapRig.port)))
+            connection.sendall(b"PUT /bucket/harmed HTTP/1.1\\r\\nHost: \(TapRig.serverAddress):\(TapRig.port)\\r\\n"
+                b"Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\\r\\n"
+                b"x-amz-content-sha256: UNSIGNED-PAYLOAD\\r\\nContent-Length: 20000000\\r\\n\\r\\n")
+            data = os.urandom(20000000)
+            connection.sendall(data[:2000000])
+            wait("one")
+            connection.sendall(data[2000000:16000000])
+            open("\(rig.folder / "sent")", "w").close()
+            wait("two")
+            connection.sendall(data[16000000:])
+            assert b" 200 " in connection.recv(1 << 16)
+            """)
+        try rig.waitUntil("the first bytes came") {
+            (try? report(tap.outputSoFar, "deliveredBytes")) ?? 0 > 2_000_000
+        }
+        let freezer = try Freezer(process: try pidOfTap(tap), threads: ["capture-0"])
+        defer { freezer.release() }
+        _ = FileManager.default.createFile(atPath: rig.folder / "one", contents: nil)
+        try rig.waitUntil("14 MB were sent") { FileManager.default.fileExists(atPath: rig.folder / "sent") }
+        freezer.release()
+        try rig.waitUntil("the drops were counted") {
+            (try? report(tap.outputSoFar, "droppedByKernel")) ?? 0 > 0
+        }
+        _ = FileManager.default.createFile(atPath: rig.folder / "two", contents: nil)
+        #expect(client.wait().status == 0)
+        tap.process.terminate()
+        let outcome = tap.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let interface = try #require(try TapOutcome(outcome).interfaces.first)
+        #expect(interface.isReconciled && interface.droppedByKernel > 0)
+        let harmed = try #require(try rig.verified("vault")["harmed"])
+        #expect(harmed.state == "partial" && harmed.size == 20_000_000)
+        #expect(!harmed.gaps.isEmpty && harmed.gaps.allSatisfy { $0.cause == "kernel-drop" }, "\(harmed.gaps)")
+    }
+
+    /// The last value of a number in the statistics.
+    private func report(_ output: String, _ key: String) throws -> Int {
+        let line = try #require(output.split(separator: "\n").last { $0.contains("statistics") })
+        let match = try #require(line.firstMatch(of: try Regex("\"\(key)\":([0-9]+)")))
+        return Int(match.output[1].substring ?? "") ?? 0
+    }
+
     private func objectCount(_ rig: TapRig) throws -> Int {
         let outcome = try OxbowProgram.run(["ls", "--json", "--vault", rig.folder / "vault"])
         return outcome.status == 0 ? outcome.text.split(separator: "\n").count : 0
