@@ -38,6 +38,7 @@ final class TapPort: @unchecked Sendable {
         var lostTimes: UInt64 = 0
         var outageNanoseconds: UInt64 = 0
         var checkedAt: UInt64 = 0
+        var reopenError: LiveError?
     }
 
     private static var batchFrames: Int { 4096 }
@@ -91,7 +92,6 @@ final class TapPort: @unchecked Sendable {
         drain(&work)
         work.intake.flush()
         publish(&work)
-        watermark.store(.max, ordering: .releasing)
         relay.close()
         capture = nil
     }
@@ -146,8 +146,16 @@ final class TapPort: @unchecked Sendable {
         do throws(LiveError) {
             capture = try LiveCapture(interface: name, options: options)
         } catch {
+            switch error {
+            case .noSuchInterface, .interfaceDown: break
+            default:
+                // Not that it is away: said once, or a right that was lost would pass for a cable that is out.
+                if work.reopenError != error { report(problem: "interface \(name) cannot be taken up again: \(error)") }
+            }
+            work.reopenError = error
             return false
         }
+        work.reopenError = nil
         let now = SystemClock.wall
         work.outageNanoseconds &+= now &- min(now, work.checkedAt)
         work.checkedAt = now
