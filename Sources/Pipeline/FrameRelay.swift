@@ -103,10 +103,12 @@ final class FrameRelay: @unchecked Sendable {
     /// True when the consumer has taken everything: it may be worth to hand on an arena that is not full.
     var isEmpty: Bool { state.withLock { $0.waiting.isEmpty && $0.spooled.isEmpty && !$0.isSpooling } }
 
-    /// How much of memory and spool is taken, 0 to 1; 1 also when the spool cannot be written as fast as memory fills.
+    /// True when a batch of the capture thread has room in memory now.
+    var hasRoom: Bool { state.withLock { $0.free.count >= min(6, arenas / 2) } }
+
+    /// How much of memory and spool is taken, 0 to 1.
     var fill: Double {
         state.withLock { state in
-            if state.free.count * 20 < arenas { return 1 }
             let slots = state.spoolFault == 0 ? state.slotsMax : state.spooled.count
             return Double(arenas - state.free.count + state.spooled.count) / Double(max(1, arenas + slots))
         }

@@ -73,6 +73,9 @@ struct Intake: ~Copyable, FrameSink {
         position += FrameRecord.size(content: FrameRecord.lossBytes)
     }
 
+    /// Memory stayed full for too long, whatever the spool has room for: sheds more.
+    mutating func escalate() { shedClasses = min(FlowClass.count, max(8, shedClasses * 2)) }
+
     /// Hands on what has gathered.
     mutating func flush() {
         tell()
@@ -120,7 +123,7 @@ struct Intake: ~Copyable, FrameSink {
     private mutating func adapt() {
         let fill = relay.fill
         if fill > 0.9 {
-            shedClasses = min(FlowClass.count, max(8, shedClasses * 2))
+            escalate()
         } else if fill < 0.5 {
             shedClasses = 0
         }

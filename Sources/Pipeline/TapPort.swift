@@ -38,10 +38,16 @@ final class TapPort: @unchecked Sendable {
         var lostTimes: UInt64 = 0
         var outageNanoseconds: UInt64 = 0
         var checkedAt: UInt64 = 0
+        /// The ring was read to its end: there is time to wait for more.
+        var isRingEmpty = true
         var reopenError: LiveError?
     }
 
-    private static var batchFrames: Int { 4096 }
+    /// Frames read at a time: with the largest that an offload makes, four arenas.
+    private static var batchFrames: Int { 64 }
+    /// For so long packets may stay in the kernel's ring while memory is full and the spool catches up: half of what a ring
+    /// of 64 MiB holds at 1 GB/s. Then flows are left out.
+    private static var patienceNanoseconds: UInt64 { 30_000_000 }
     /// How often the kernel is asked for its counters: a loss is known so early that it meets the hole it made.
     private static var checkNanoseconds: UInt64 { 10_000_000 }
     private static var firstPauseMilliseconds: Int { 100 }
@@ -86,7 +92,8 @@ final class TapPort: @unchecked Sendable {
                 continue
             }
             applyFilter(&work)
-            capture?.wait(milliseconds: options.timeoutMilliseconds, wake: wake)
+            if work.isRingEmpty { capture?.wait(milliseconds: options.timeoutMilliseconds, wake: wake) }
+            awaitRoom(&work, until: stop)
             if !readOnce(&work) { pause = Self.firstPauseMilliseconds }
         }
         drain(&work)
@@ -96,12 +103,26 @@ final class TapPort: @unchecked Sendable {
         capture = nil
     }
 
+    /// Leaves packets in the ring for a moment when memory is full.
+    private func awaitRoom(_ work: inout Work, until stop: StopFlag) {
+        guard !relay.hasRoom else { return }
+        let began = SystemClock.monotonic
+        while !relay.hasRoom, !stop.isRaised {
+            if work.intake.isShedding || SystemClock.monotonic &- began >= Self.patienceNanoseconds {
+                work.intake.escalate()
+                return
+            }
+            wake.wait(milliseconds: 1)
+        }
+    }
+
     /// Reads what the ring holds; false when the interface was lost.
     private func readOnce(_ work: inout Work) -> Bool {
         let before = SystemClock.wall
         do throws(LiveError) {
             let count = try capture?.read(into: &work.intake, atMost: Self.batchFrames) ?? 0
             if before &- work.checkedAt >= Self.checkNanoseconds { check(&work, before) }
+            work.isRingEmpty = count < Self.batchFrames
             if count < Self.batchFrames {
                 work.intake.flushIfIdle()
                 // The kernel may hold a part-filled block back for the timeout, and stamps a packet before it queues it.
@@ -134,6 +155,7 @@ final class TapPort: @unchecked Sendable {
         work.lostTimes += 1
         work.checkedAt = SystemClock.wall
         capture = nil
+        work.isRingEmpty = true
         work.intake.flush()
         publish(&work)
         report(problem: "\(error); the tap goes on with what is left and takes it up again when it comes back")
@@ -183,6 +205,9 @@ final class TapPort: @unchecked Sendable {
         let patience = UInt64(2 * options.timeoutMilliseconds + 10) * 1_000_000
         var last = SystemClock.monotonic
         while SystemClock.monotonic &- last < patience {
+            // The intake is closed, so the ring cannot overflow: there is time, unless storage stands still for good.
+            let waiting = SystemClock.monotonic
+            while !relay.hasRoom, SystemClock.monotonic &- waiting < 10_000_000_000 { wake.wait(milliseconds: 1) }
             do throws(LiveError) {
                 let count = try capture?.read(into: &work.intake, atMost: Self.batchFrames) ?? 0
                 if count > 0 { last = SystemClock.monotonic }
