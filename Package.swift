@@ -68,7 +68,7 @@ let package = Package(
 
         layer("Objects", []),
         layer("Packets", []),
-        layer("Capture", ["Packets", "CPcap"]),
+        layer("Capture", ["Packets", "CPcap", "CLinux"]),
         layer("Flows", ["Objects", "Packets"]),
         layer("Exchanges", ["Objects", "Flows", httpTypes]),
         layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
@@ -92,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "oxbow",
             dependencies: [
-                "Objects", "Blocks", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
+                "Objects", "Blocks", "Capture", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
                 argumentParser, yams, logging,
             ],
             swiftSettings: strict),
@@ -108,7 +108,7 @@ let package = Package(
         tests(of: "Storage", ["Storage", "Blocks", "Objects"]),
         tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Objects"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
-        tests(of: "Pipeline", ["Pipeline"]),
+        tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
     ]
 )

@@ -142,6 +142,7 @@ extension GapCause {
         case .finished, .reset, .replaced: self = .connectionEnded
         case .idle, .evicted: self = .flowEvicted
         case .captureEnded: self = .captureEnded
+        case .leftOut: self = .overload
         }
     }
 }

@@ -42,6 +42,18 @@ struct FrontEnd: ~Copyable, FrameSink {
         }
     }
 
+    /// Lets time pass without a packet: overdue holes are declared, idle flows end.
+    mutating func tick(now: UInt64) {
+        lastTime = max(lastTime, now)
+        flows.expire(now: lastTime)
+    }
+
+    /// Takes note of packets that the capture lost.
+    mutating func note(_ loss: CaptureLoss) { flows.note(loss) }
+
+    /// Judges what is asked from now on by this scope.
+    mutating func use(_ scope: Scope) { flows.sink.sink.use(scope) }
+
     /// Hands over what has gathered, so that it becomes durable although no batch is full.
     mutating func flush() { flows.sink.sink.sink.flush(lastPacket: lastPacket) }
 

@@ -40,10 +40,16 @@ public struct ReplayReport: Sendable, Codable {
         stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
         wasStopped: Bool
     ) {
+        self.init(front: front, writer: writer, seconds: seconds, wasStopped: wasStopped)
         let statistics = stream.statistics
         packets = statistics.packets
         capturedBytes = statistics.capturedBytes
         filteredPackets = statistics.filteredPackets
+        captureFaults = stream.faults.map { String(describing: $0) }
+    }
+
+    /// What is known without the capture.
+    init(front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration, wasStopped: Bool) {
         for (fault, count) in front.decapsulator.faults.occurred { frameFaults[fault.name] = count }
         for (kind, count) in front.decapsulator.encapsulations.occurred { encapsulations[kind.name] = count }
         let decapsulated = [
@@ -52,7 +58,6 @@ public struct ReplayReport: Sendable, Codable {
             "tenants": UInt64(front.decapsulator.tenantCount),
         ]
         decapsulation = decapsulated.filter { $0.value > 0 }
-        captureFaults = stream.faults.map { String(describing: $0) }
         flows = Self.nonZero(front.flows.counters)
         exchanges = Self.nonZero(front.flows.sink.counters)
         for kind in OpaqueKind.allCases {
@@ -61,10 +66,15 @@ public struct ReplayReport: Sendable, Codable {
             if count.bytes > 0 { exchanges["opaqueBytes.\(kind)"] = count.bytes }
         }
         dialects = front.flows.sink.sink.counters.report
-        vault = writer.counters
-        problems = writer.checkFailures + writer.damage
+        take(writer)
         self.seconds = Double(seconds.components.seconds) + Double(seconds.components.attoseconds) / 1e18
         self.wasStopped = wasStopped
+    }
+
+    /// What the writer did.
+    mutating func take(_ writer: WriterThread.Outcome) {
+        vault = writer.counters
+        problems = writer.checkFailures + writer.damage
     }
 
     /// The counters of a plain struct of counters, by name. Once per run.

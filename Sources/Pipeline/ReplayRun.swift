@@ -88,7 +88,7 @@ public struct ReplayRun {
 }
 
 /// The hashing threads: each takes batches from its own queue and hands them on in its own queue, so that order is kept.
-private struct HasherThreads: ~Copyable {
+struct HasherThreads: ~Copyable {
     private let done: BoundedQueue<Int>
     private let count: Int
 

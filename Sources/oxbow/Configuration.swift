@@ -19,9 +19,18 @@ struct Configuration: Codable {
     var genevePorts: [UInt16]?
     var encapsulationDepth: Int?
     var fragmentMemory: String?
+    var interfaces: [String]?
+    var snaplen: Int?
+    var buffer: String?
+    var promiscuous: Bool?
+    var user: String?
+    var spoolLimit: String?
+    var statistics: String?
+    var onNewEndpoint: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case vault, dialect, filter, scope, hashers, memory, tenants
+        case vault, dialect, filter, scope, hashers, memory, tenants, interfaces, snaplen, buffer, promiscuous, user
+        case statistics
         case blockSize = "block-size"
         case s3Endpoints = "s3-endpoints"
         case commitBytes = "commit-bytes"
@@ -30,6 +39,8 @@ struct Configuration: Codable {
         case genevePorts = "geneve-ports"
         case encapsulationDepth = "encapsulation-depth"
         case fragmentMemory = "fragment-memory"
+        case spoolLimit = "spool-limit"
+        case onNewEndpoint = "on-new-endpoint"
     }
 
     /// Nothing configured.
