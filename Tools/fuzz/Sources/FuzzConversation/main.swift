@@ -18,16 +18,34 @@ private func header(_ segment: Conversation.Segment, _ talk: Conversation) -> Se
         payloadLength: segment.payload.count, checksum: segment.isDamaged ? .wrong : .valid)
 }
 
-/// Notes which bytes the capture shows before the assembler sees them. In mid-connection a half begins with the first
-/// segment that carries more than a byte (one alone may be a keep-alive probe's), and earlier bytes do not count.
-private func note(_ segment: Conversation.Segment, _ truth: inout Truth, _ hasBegun: inout [Bool]) {
-    let side = segment.side
-    if !hasBegun[side] {
-        let isFirst = segment.payload.count > 1 || (segment.flags.contains(.fin) && (hasBegun[0] || hasBegun[1]))
-        guard isFirst else { return }
-        hasBegun[side] = true
-        truth.base[side] = segment.offset
+/// Where the halves begin, as far as the capture has shown.
+private struct Beginnings {
+    var hasBegun: [Bool]
+    /// The first number acknowledged in a half that had not begun.
+    var acknowledged: [Int?] = [nil, nil]
+    /// A damaged segment may or may not have said where a half begins: the conversation is not judged.
+    var isUnclear = false
+
+    /// In mid-connection a half begins where its peer's first acknowledgement says that it goes on, or earlier, with the
+    /// first segment that carries more than a byte (one alone may be a keep-alive probe's).
+    mutating func note(_ segment: Conversation.Segment, _ truth: inout Truth) {
+        let side = segment.side
+        let isOpen = hasBegun[0] || hasBegun[1]
+        if !hasBegun[side], segment.payload.count > 1 || (segment.flags.contains(.fin) && isOpen) {
+            hasBegun[side] = true
+            truth.base[side] = min(segment.offset, acknowledged[side] ?? segment.offset)
+        }
+        guard hasBegun[0] || hasBegun[1], !hasBegun[1 - side], acknowledged[1 - side] == nil else { return }
+        acknowledged[1 - side] = segment.acknowledged
+        if segment.isDamaged { isUnclear = true }
     }
+}
+
+/// Notes which bytes the capture shows before the assembler sees them; those before a half's beginning do not count.
+private func note(_ segment: Conversation.Segment, _ truth: inout Truth, _ beginnings: inout Beginnings) {
+    let side = segment.side
+    beginnings.note(segment, &truth)
+    guard beginnings.hasBegun[side] else { return }
     guard !segment.isDamaged else { return }
     for place in segment.offset..<segment.offset + segment.captured where place >= truth.base[side] {
         truth.isShown[side][place] = true
@@ -45,14 +63,15 @@ fuzz { start, count in
     truth.isShown = talk.sent.map { Array(repeating: false, count: $0) }
     truth.isCertain = truth.isShown
     var assembler = FlowAssembler(sink: StreamCheck(truth))
-    var hasBegun = [talk.hasHandshake, talk.hasHandshake]
+    var beginnings = Beginnings(hasBegun: [talk.hasHandshake, talk.hasHandshake])
     var time: UInt64 = 1_700_000_000_000_000_000
     var packet: UInt64 = 0
     for segment in talk.capture {
         packet += 1
         time += 10_000
         explain("\(packet): \(segment.text)")
-        note(segment, &assembler.sink.inner, &hasBegun)
+        note(segment, &assembler.sink.inner, &beginnings)
+        if beginnings.isUnclear { return 0 }
         let frame = [UInt8](repeating: 0, count: headerLength) + segment.payload.prefix(segment.captured)
         assembler.segment(header(segment, talk), frame.span.bytes, time: time, packet: packet)
     }
