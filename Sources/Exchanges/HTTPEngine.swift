@@ -24,6 +24,13 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
     /// What was done so far.
     public var counters: ExchangeCounters { desk.counters }
 
+    /// True when no flow is open and nothing is taken from any budget: what is reserved for a flow goes back when it
+    /// closes.
+    public var isIdle: Bool {
+        flows.allSatisfy { $0.number == 0 } && desk.openTotal == 0 && desk.partialBytes == 0
+            && desk.headerTableBytes == 0
+    }
+
     /// The limits in force.
     public var limits: ExchangeLimits { desk.limits }
 

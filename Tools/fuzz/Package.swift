@@ -17,7 +17,7 @@ let package = Package(
     targets: [
         .target(name: "FuzzSupport", dependencies: [parsers], swiftSettings: [.swiftLanguageMode(.v6)]),
         fuzzer("FuzzFrames"), fuzzer("FuzzCaptures"), fuzzer("FuzzSegments"), fuzzer("FuzzConversation"),
-        fuzzer("FuzzHTTP"), fuzzer("FuzzAwsChunked"), fuzzer("FuzzFullPath"),
+        fuzzer("FuzzHTTP"), fuzzer("FuzzHTTP2"), fuzzer("FuzzAwsChunked"), fuzzer("FuzzFullPath"),
         .executableTarget(
             name: "MakeSeeds", dependencies: ["FuzzSupport", parsers], swiftSettings: [.swiftLanguageMode(.v6)]),
     ])

@@ -1,6 +1,7 @@
 internal import NIOHPACK
 
 import Flows
+import HTTPTypes
 import Objects
 
 extension HTTP2Connection {
@@ -117,9 +118,9 @@ extension HTTP2Connection {
                 return
             }
             // The body is complete whatever becomes of the trailers.
-            var trailers: HTTPFieldsBox?
-            if let fields { trailers = HTTPFieldsBox(fields, &desk) }
-            endStream(slot, half, trailers: trailers?.fields, context, &sink, &desk)
+            var trailers: HTTPFields?
+            if let fields { trailers = HeaderText.trailerFields(fields, &desk) }
+            endStream(slot, half, trailers: trailers, context, &sink, &desk)
         case .ended: break
         }
     }

@@ -1,22 +1,7 @@
 internal import NIOHPACK
 
 import Flows
-import HTTPTypes
 import Objects
-
-/// A trailer section, read.
-struct HTTPFieldsBox {
-    /// The fields without secrets; nil when there are none or they are malformed.
-    var fields: HTTPFields?
-
-    init(_ headers: HPACKHeaders, _ desk: inout Desk) {
-        guard let text = HeaderText.trailers(headers)?.bytes,
-            (try? FieldSection(unsafe text.span.bytes, 0..<text.count, &desk)) != nil
-        else { return }
-        let read = desk.forms.fields(unsafe text.span.bytes)
-        fields = read.isEmpty ? nil : read
-    }
-}
 
 extension HTTP2Connection {
     /// Opens a stream with its request, if that can be read.

@@ -1,5 +1,7 @@
 internal import NIOHPACK
 
+import HTTPTypes
+
 /// Writes decoded fields as a head of HTTP/1.1, so that one parser reads the heads of both versions and one table says
 /// what is secret. Anything that would change its meaning on the way makes the message malformed.
 struct HeaderText {
@@ -48,14 +50,17 @@ struct HeaderText {
         return text
     }
 
-    /// A trailer section; nil when it is malformed (RFC 9113 §8.1).
-    static func trailers(_ headers: HPACKHeaders) -> HeaderText? {
+    /// The fields of a trailer section without secrets; nil when there are none or they are malformed (RFC 9113 §8.1).
+    static func trailerFields(_ headers: HPACKHeaders, _ desk: inout Desk) -> HTTPFields? {
         guard var text = HeaderText(headers), text.method == nil, text.path == nil, text.authority == nil,
             text.status == nil
         else { return nil }
         text.takeHostAsField()
         text.finish()
-        return text
+        let bytes = text.bytes
+        guard (try? FieldSection(unsafe bytes.span.bytes, 0..<bytes.count, &desk)) != nil else { return nil }
+        let fields = desk.forms.fields(unsafe bytes.span.bytes)
+        return fields.isEmpty ? nil : fields
     }
 
     private init?(_ headers: HPACKHeaders) {
