@@ -78,6 +78,19 @@ struct HTTP2Half {
         self.decoder = decoder
     }
 
+    /// The stream's slot when so many bytes are data of the frame at hand and more follows; -1 when not.
+    @inline(__always)
+    func slotForData(_ count: Int, at offset: UInt64) -> Int {
+        phase == .data && offset == next && count > 0 && count < remaining - padding ? slot : -1
+    }
+
+    /// Passes data of the frame at hand.
+    @inline(__always)
+    mutating func passData(_ count: Int) {
+        remaining -= count
+        next += UInt64(count)
+    }
+
     /// Keeps bytes of the header block; false when a limit is reached.
     mutating func keepBlock(_ bytes: RawSpan, _ range: Range<Int>, _ desk: inout Desk) -> Bool {
         guard block.count + range.count <= desk.limits.headerBytes else {

@@ -18,6 +18,15 @@ struct HTTP2Message {
     var length: UInt64?
     /// Why it was cut, or, while it is waiting, why its head may never be read.
     var cause: GapCause?
+
+    /// Takes so many bytes and returns their offset; nil, and nothing happened, when the body has no room for them.
+    @inline(__always)
+    fileprivate mutating func advance(_ count: UInt64) -> UInt64? {
+        guard phase == .body else { return nil }
+        if let length, length - offset < count { return nil }
+        defer { offset += count }
+        return offset
+    }
 }
 
 /// A stream whose request was reported and whose exchange is not finished.
@@ -31,7 +40,9 @@ struct HTTP2Stream {
 
     /// One of the two messages.
     subscript(isRequest isRequest: Bool) -> HTTP2Message {
-        get { isRequest ? request : response }
+        _read {
+            if isRequest { yield request } else { yield response }
+        }
         _modify {
             if isRequest { yield &request } else { yield &response }
         }
@@ -51,8 +62,18 @@ struct HTTP2StreamTable {
     func slot(of stream: UInt32) -> Int { slotOf[stream] ?? -1 }
 
     subscript(slot: Int) -> HTTP2Stream {
-        get { slots[slot] }
+        _read { yield slots[slot] }
         _modify { yield &slots[slot] }
+    }
+
+    /// Takes so many bytes as the next of a body; nil, and nothing happened, when they are not all of it.
+    @inline(__always)
+    mutating func advance(
+        _ slot: Int, _ isRequest: Bool, _ count: UInt64
+    ) -> (exchange: ExchangeID, offset: UInt64)? {
+        let offset =
+            isRequest ? slots[slot].request.advance(count) : slots[slot].response.advance(count)
+        return offset.map { (slots[slot].exchange, $0) }
     }
 
     /// Opens a stream.

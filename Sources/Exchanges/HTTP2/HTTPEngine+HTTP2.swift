@@ -54,8 +54,7 @@ extension HTTPEngine where Sink: ~Copyable {
             desk.counters[opaque: .http2].bytes += UInt64(bytes.byteCount)
             return
         }
-        connections[index]?.receive(bytes, run, &sink, &desk)
-        if connections[index]?.givenUp != nil { forget(slot) }
+        if connections[index]?.receive(bytes, run, &sink, &desk) == false { forget(slot) }
     }
 
     /// Takes a gap in an HTTP/2 connection.
