@@ -32,6 +32,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency]) -> Target {
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -52,8 +53,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         // Logging facade.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        // Byte buffers and HTTP heads of the migration client.
+        // Byte buffers for HPACK; byte buffers and HTTP heads of the migration client.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        // HPACK, the header compression of HTTP/2 (RFC 7541).
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         // HTTP client of the migration targets.
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         // oxbow.yaml.
@@ -70,7 +73,7 @@ let package = Package(
         layer("Packets", []),
         layer("Capture", ["Packets", "CPcap", "CLinux"]),
         layer("Flows", ["Objects", "Packets"]),
-        layer("Exchanges", ["Objects", "Flows", httpTypes]),
+        layer("Exchanges", ["Objects", "Flows", httpTypes, nioCore, nioHPACK]),
         layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
         layer("Blocks", ["Objects", "COpenSSL", "CChecksums", "CLinux"]),
         layer("Catalog", ["Objects", "Blocks", "CRocksDB"]),
@@ -101,7 +104,7 @@ let package = Package(
         tests(of: "Packets", ["Packets"]),
         tests(of: "Capture", ["Capture", "Packets", "CPcap"]),
         tests(of: "Flows", ["Flows", "Packets", "Objects"]),
-        tests(of: "Exchanges", ["Exchanges", "Flows", "Objects", httpTypes]),
+        tests(of: "Exchanges", ["Exchanges", "Flows", "Objects", httpTypes, nioCore, nioHPACK]),
         tests(of: "Dialects", ["Dialects", "Exchanges", "Flows", "Objects", httpTypes]),
         tests(of: "Blocks", ["Blocks", "Objects"]),
         tests(of: "Catalog", ["Catalog", "Blocks", "Objects"]),

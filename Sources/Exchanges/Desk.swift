@@ -7,6 +7,7 @@ struct Desk {
     var lastExchange: UInt64 = 0
     var openTotal = 0
     private(set) var partialBytes = 0
+    private(set) var headerTableBytes = 0
 
     init(_ limits: ExchangeLimits) { self.limits = limits }
 
@@ -22,6 +23,19 @@ struct Desk {
 
     /// Gives bytes back to the budget.
     mutating func release(_ count: Int) { partialBytes -= count }
+
+    /// Takes bytes from the budget of header tables; false and counted when it is spent.
+    mutating func reserveTables(_ count: Int) -> Bool {
+        guard headerTableBytes + count <= limits.headerTableBytesTotal else {
+            counters.http2.headerTableLimit += 1
+            return false
+        }
+        headerTableBytes += count
+        return true
+    }
+
+    /// Gives bytes back to the budget of header tables.
+    mutating func releaseTables(_ count: Int) { headerTableBytes -= count }
 
     /// The number of the next exchange.
     mutating func nextExchange() -> ExchangeID {

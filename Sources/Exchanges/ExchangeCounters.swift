@@ -2,7 +2,7 @@
 public enum OpaqueKind: UInt8, Sendable, Hashable, CaseIterable {
     /// TLS records.
     case tls
-    /// HTTP/2 with prior knowledge (RFC 9113 §3.3).
+    /// HTTP/2 that could not be read: it broke the protocol before its first request, or reached a limit.
     case http2
     /// SSH.
     case ssh
@@ -77,6 +77,9 @@ public struct ExchangeCounters: Sendable, Hashable {
     public var partialByteLimit: UInt64 = 0
     /// Flows refused by ``ExchangeLimits/flows``.
     public var flowLimit: UInt64 = 0
+
+    /// What was done with HTTP/2.
+    public var http2 = HTTP2Counters()
 
     private var opaqueCounts = [OpaqueCount](repeating: OpaqueCount(), count: OpaqueKind.allCases.count)
 

@@ -11,13 +11,13 @@ public struct ExchangeID: Hashable, Sendable {
     public init(_ number: UInt64) { self.number = number }
 }
 
-/// How a body's end is known (RFC 9112 §6.3).
+/// How a body's end is known (RFC 9112 §6.3, RFC 9113 §8.1).
 public enum BodyFraming: Sendable, Hashable {
     /// There is no body.
     case none
     /// `Content-Length`.
     case length(UInt64)
-    /// `Transfer-Encoding: chunked`.
+    /// Piece by piece up to a last one: `Transfer-Encoding: chunked`, or DATA frames without `Content-Length`.
     case chunked
     /// The response ends with the connection.
     case untilClose

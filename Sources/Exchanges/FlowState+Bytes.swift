@@ -2,29 +2,37 @@ import Flows
 import Objects
 
 extension FlowState {
-    /// Takes a run of ordered bytes.
+    /// Takes a run of ordered bytes, and returns how many of them were used: all, but where the flow turns out to be of
+    /// another protocol.
     mutating func receive<Sink: ExchangeSink & ~Copyable>(
         _ bytes: RawSpan, _ arriving: Run, _ sink: inout Sink, _ desk: inout Desk
-    ) {
+    ) -> Int {
         if let opaque {
             desk.counters[opaque: opaque].bytes += UInt64(bytes.byteCount)
-            return
+            return bytes.byteCount
         }
         var position = 0
-        guard bytes.byteCount > 0, let run = place(arriving, &position, bytes.byteCount, &sink, &desk) else { return }
-        if self[run.half].phase == .unsynchronised && !rolesKnown { noteFirstBytes(bytes, run) }
+        guard bytes.byteCount > 0, let run = place(arriving, &position, bytes.byteCount, &sink, &desk) else {
+            return bytes.byteCount
+        }
+        if self[run.half].phase == .unsynchronised && !rolesKnown { noteFirstBytes(bytes, run, &desk) }
         self[run.half].acknowledged = run.context.acknowledged
         if !isAligned, run.half == clientHalf { noteLostInterim(run.context) }
         while opaque == nil, step(bytes, &position, run, &sink, &desk) {}
+        if isHandedOver {
+            self[run.half].next = run.offset(of: position)
+            return position
+        }
         if let opaque {
             desk.counters[opaque: opaque].bytes += UInt64(bytes.byteCount - position)
-            return
+            return bytes.byteCount
         }
         self[run.half].next = run.offset(of: bytes.byteCount)
         if let acknowledged = run.context.acknowledged {
             self[run.half].acknowledgedMax = max(self[run.half].acknowledgedMax, acknowledged)
         }
         lastSpeaker = run.half
+        return bytes.byteCount
     }
 
     /// Holds the run against the offset that is due. The assembler's contract has no holes and no overlaps; should it be
@@ -48,9 +56,25 @@ extension FlowState {
     }
 
     /// Remembers what the bytes of a flow look like that began in its middle, for its count by kind.
-    private mutating func noteFirstBytes(_ bytes: RawSpan, _ run: Run) {
+    private mutating func noteFirstBytes(_ bytes: RawSpan, _ run: Run, _ desk: inout Desk) {
         guard guess == .unsynchronised, run.isSegmentStart else { return }
-        if case .other(let kind) = FirstBytes.judge(bytes, at: 0), kind != .unrecognised { guess = kind }
+        if FrameHeader.areControlFrames(bytes) {
+            guess = .http2
+            return handOver(&desk)
+        }
+        guard case .other(let kind) = FirstBytes.judge(bytes, at: 0), kind != .unrecognised else { return }
+        guess = kind
+        if kind == .http2 {
+            clientHalf = bytes.octet(0) == 0 ? run.half.opposite : run.half
+            handOver(&desk)
+        }
+    }
+
+    /// Leaves the flow to an HTTP/2 connection: what is kept of incomplete things goes with it.
+    mutating func handOver(_ desk: inout Desk) {
+        opaque = .http2
+        isHandedOver = true
+        if !probation.isEmpty { dropProbation(&desk) }
     }
 
     /// Does one thing at `position`; false when the run was used up.

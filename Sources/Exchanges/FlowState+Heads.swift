@@ -27,6 +27,8 @@ extension FlowState {
         let partial = self[half].partial
         if old > 0 {
             guard isPlausible(unsafe partial.span.bytes, 0..<partial.count, half, run.context, &sink, &desk) else {
+                // What is at hand goes to the connection as it is.
+                if isHandedOver { self[half].unkeep(partial.count - old, &desk) }
                 return true
             }
             if let end = SectionEnd.find(unsafe partial.span.bytes, self[half].scanned..<partial.count) {
@@ -57,6 +59,11 @@ extension FlowState {
         if !rolesKnown {
             switch FirstBytes.judge(bytes, at: range.lowerBound) {
             case .more: return true
+            case .other(.http2):
+                // The side that sends the preface is the client, the one that begins with SETTINGS the server.
+                clientHalf = bytes.octet(range.lowerBound) == 0 ? half.opposite : half
+                handOver(&desk)
+                return false
             case .other(let kind):
                 becomeOpaque(kind, context, &sink, &desk)
                 return false
@@ -155,6 +162,11 @@ extension FlowState {
     ) {
         let status = message.head.status
         guard ownsResponse() else { return takeOrphan(status, context, &sink, &desk) }
+        if message.isUpgradeToHTTP2, openCount == 1, oldest.requestEnded, !oldest.responseBegun {
+            // RFC 7540 §3.2: the response comes as stream 1.
+            desk.counters.interimResponses += 1
+            return handOver(&desk)
+        }
         if message.isInterim {
             desk.counters.interimResponses += 1
             self[serverHalf].followsInterim = true

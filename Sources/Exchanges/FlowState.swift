@@ -9,6 +9,10 @@ struct FlowState {
     var handle = FlowHandle(slot: 0, number: 0)
     /// Why the flow is passed over, if it is.
     var opaque: OpaqueKind?
+    /// Index of the flow's HTTP/2 connection; -1 when it has none.
+    var connection: Int32 = -1
+    /// True once the bytes turned out to be HTTP/2, until the connection takes them over.
+    var isHandedOver = false
     /// The half that sends requests: a guess until `rolesKnown`.
     var clientHalf = HalfConnection.fromInitiator
     /// True once a request's head was read.

@@ -1,13 +1,17 @@
 public import Flows
 public import Objects
 
-/// Turns the ordered bytes of flows into HTTP/1.1 exchanges (RFC 9110, RFC 9112) and pushes them into its sink.
+/// Turns the ordered bytes of flows into exchanges of HTTP/1.1 and HTTP/2 (RFC 9110, RFC 9112, RFC 9113) and pushes them
+/// into its sink.
 ///
 /// One thread owns the engine and its sink. It does no I/O and reads no clock. Bodies are handed on as slices of the
 /// spans that arrive; memory is bounded by ``ExchangeLimits``.
 public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink {
-    private var flows: [FlowState] = []
-    private var desk: Desk
+    var flows: [FlowState] = []
+    /// HTTP/2 connections, in slots that are used again.
+    var connections: [HTTP2Connection?] = []
+    var freeConnections: [Int32] = []
+    var desk: Desk
     /// Where the exchanges go.
     public var sink: Sink
 
@@ -19,6 +23,13 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
 
     /// What was done so far.
     public var counters: ExchangeCounters { desk.counters }
+
+    /// True when no flow is open and nothing is taken from any budget: what is reserved for a flow goes back when it
+    /// closes.
+    public var isIdle: Bool {
+        flows.allSatisfy { $0.number == 0 } && desk.openTotal == 0 && desk.partialBytes == 0
+            && desk.headerTableBytes == 0
+    }
 
     /// The limits in force.
     public var limits: ExchangeLimits { desk.limits }
@@ -36,7 +47,7 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
         }
         while flows.count <= slot { flows.append(FlowState()) }
         if flows[slot].number != 0 {
-            flows[slot].close(context, &sink, &desk)
+            end(slot, context)
             sink.closed(FlowHandle(slot: flow.slot, number: flows[slot].number))
         }
         flows[slot] = FlowState(flow, startedMidStream: description.startedMidStream)
@@ -54,7 +65,10 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
             return
         }
         let run = Run(half: half, offset: offset, isSegmentStart: isSegmentStart, context: context)
-        if !flows[slot].continueBody(bytes, run, &sink, &desk) { flows[slot].receive(bytes, run, &sink, &desk) }
+        if flows[slot].continueBody(bytes, run, &sink, &desk) { return }
+        if flows[slot].connection >= 0 { return receiveFrames(slot, bytes, run) }
+        let used = flows[slot].receive(bytes, run, &sink, &desk)
+        if flows[slot].isHandedOver { beginFrames(slot, bytes, used, run) }
     }
 
     /// Bytes that will never come.
@@ -63,6 +77,7 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
         _ context: SegmentContext
     ) {
         guard let slot = slot(of: flow) else { return }
+        if flows[slot].connection >= 0 { return missFrames(slot, half, at: offset, length: length, cause, context) }
         flows[slot].miss(half, at: offset, length: length, cause: cause, context, &sink, &desk)
     }
 
@@ -71,15 +86,21 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
         _ flow: FlowHandle, _ half: HalfConnection, _ reason: StreamEnd, _ context: SegmentContext
     ) {
         guard let slot = slot(of: flow) else { return }
+        if flows[slot].connection >= 0 { return finishFrames(slot, half, reason, context) }
         flows[slot].finish(half, reason, context, &sink, &desk)
     }
 
     /// The flow ended: its exchanges are finished and its slot is free.
     public mutating func close(_ flow: FlowHandle, _ context: SegmentContext) {
         guard let slot = slot(of: flow) else { return }
-        flows[slot].close(context, &sink, &desk)
+        end(slot, context)
         flows[slot] = FlowState()
         sink.closed(flow)
+    }
+
+    private mutating func end(_ slot: Int, _ context: SegmentContext) {
+        if flows[slot].connection >= 0 { closeFrames(slot, context) }
+        flows[slot].close(context, &sink, &desk)
     }
 
     private func slot(of flow: FlowHandle) -> Int? {

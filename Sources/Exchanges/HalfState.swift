@@ -120,6 +120,12 @@ struct HalfState {
         return true
     }
 
+    /// Forgets the last bytes of what was kept.
+    mutating func unkeep(_ count: Int, _ desk: inout Desk) {
+        desk.release(count)
+        partial.removeLast(count)
+    }
+
     /// Forgets what was kept.
     mutating func dropPartial(_ desk: inout Desk) {
         guard !partial.isEmpty else { return }

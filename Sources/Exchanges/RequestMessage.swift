@@ -50,6 +50,9 @@ struct ResponseMessage {
     /// True when both `Transfer-Encoding` and `Content-Length` were sent; see ``RequestMessage/isAmbiguous``.
     var isAmbiguous: Bool
 
+    /// True when HTTP/2 follows on this connection (RFC 7540 §3.2; RFC 9113 deprecates it).
+    var isUpgradeToHTTP2: Bool { head.status == 101 && head.fields[.upgrade]?.lowercased() == "h2c" }
+
     /// True when another response to the same request follows (RFC 9110 §15.2).
     var isInterim: Bool { head.status < 200 && head.status != 101 }
 

@@ -60,6 +60,7 @@ public struct ReplayReport: Sendable, Codable {
         decapsulation = decapsulated.filter { $0.value > 0 }
         flows = Self.nonZero(front.flows.counters)
         exchanges = Self.nonZero(front.flows.sink.counters)
+        for (name, count) in Self.nonZero(front.flows.sink.counters.http2) { exchanges["http2.\(name)"] = count }
         for kind in OpaqueKind.allCases {
             let count = front.flows.sink.counters[opaque: kind]
             if count.flows > 0 { exchanges["opaqueFlows.\(kind)"] = count.flows }

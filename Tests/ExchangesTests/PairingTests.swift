@@ -229,8 +229,8 @@ import Testing
 
     @Test func `an upgraded flow is passed over`() {
         var talk = Conversation.turns(
-            "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n\u{1}\u{2}")
+            "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\n\r\n\u{1}\u{2}")
         talk.client(get("/not-http"))
         let outcome = talk.play()
         #expect(outcome.exchanges.count == 1 && outcome["/chat"]?.responseHead?.status == 101)

@@ -17,8 +17,8 @@ let package = Package(
     targets: [
         .target(name: "FuzzSupport", dependencies: [parsers], swiftSettings: [.swiftLanguageMode(.v6)]),
         fuzzer("FuzzFrames"), fuzzer("FuzzDecapsulation"), fuzzer("FuzzCaptures"), fuzzer("FuzzSegments"),
-        fuzzer("FuzzConversation"),
-        fuzzer("FuzzHTTP"), fuzzer("FuzzAwsChunked"), fuzzer("FuzzFullPath"),
+        fuzzer("FuzzConversation"), fuzzer("FuzzHTTP"), fuzzer("FuzzHTTP2"), fuzzer("FuzzAwsChunked"),
+        fuzzer("FuzzFullPath"),
         .executableTarget(
             name: "MakeSeeds", dependencies: ["FuzzSupport", parsers], swiftSettings: [.swiftLanguageMode(.v6)]),
     ])

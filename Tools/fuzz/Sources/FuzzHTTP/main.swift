@@ -82,6 +82,7 @@ private func read(_ start: UnsafePointer<UInt8>?, _ count: Int, piece: Int) -> R
     let losses = [
         counters.unpairedResponses, counters.resynchronisations, counters.unreadableHeads, counters.lostHeads,
         counters.framingLosses, counters.refusedRequests, counters.unreadableBytes, counters.partialByteLimit,
+        counters.http2.frameLosses,
     ]
     return Reading(
         exchanges: engine.sink.inner.exchanges, isInStep: !description.startedMidStream && losses.allSatisfy { $0 == 0 }

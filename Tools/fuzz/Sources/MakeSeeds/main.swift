@@ -84,6 +84,14 @@ for (index, talk) in talks.enumerated() {
     for (half, text) in talk { bytes += FuzzRun.encode(Array(text.utf8), half) }
     write(bytes, "FuzzHTTP", "talk-\(index)")
 }
+// A choice, a size, then frames of its table of header blocks, DATA and a gap: see FuzzHTTP2.
+let frames: [[UInt8]] = [
+    [0, 5, 0, 4, 1, 0, 4, 1, 1, 5, 1, 5, 1, 3], [4, 9, 1, 4, 1, 4, 5, 1, 1, 10, 0, 5, 3, 1, 1, 5, 3, 5],
+    [0, 2, 0, 4, 1, 0, 4, 0, 1, 200, 12, 9, 4, 1, 1, 5, 0, 5, 3, 1, 1, 5, 3, 3],
+    [2, 1, 0, 0, 1, 1, 6, 9, 4, 1, 4, 0xBE, 0, 0, 0],
+    [25, 3, 14, 14, 14, 0, 5, 1, 1, 1, 5, 1, 3],
+]
+for (index, bytes) in frames.enumerated() { write(bytes, "FuzzHTTP2", "frames-\(index)") }
 for (index, body) in chunkedBodies.enumerated() {
     let sizes: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
     write([8] + sizes + [0, 0] + Array(body.utf8), "FuzzAwsChunked", "text-\(index)")

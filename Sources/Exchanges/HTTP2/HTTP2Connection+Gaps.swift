@@ -1,0 +1,121 @@
+import Flows
+import Objects
+
+extension HTTP2Connection {
+    /// Takes a gap. As long as it ends within the frame that it began in, the next frame's place is known.
+    mutating func miss<Sink: ExchangeSink & ~Copyable>(
+        _ half: HalfConnection, at offset: UInt64, length: UInt64, cause: GapCause, _ context: SegmentContext,
+        _ sink: inout Sink, _ desk: inout Desk
+    ) {
+        if !self[half].hasBegun {
+            self[half].hasBegun = true
+            self[half].next = offset
+        }
+        let (end, overflow) = offset.addingReportingOverflow(length)
+        guard givenUp == nil, !overflow, end > self[half].next else { return }
+        var left = end - self[half].next
+        self[half].next = end
+        while left > 0 {
+            switch self[half].phase {
+            case .preface, .passing, .block, .control, .data:
+                left -= passGap(left, half, cause, context, &sink, &desk)
+            case .padLength:
+                // Where the data ends is not known.
+                cut(self[half].slot, half, cause, context, &sink, &desk)
+                self[half].phase = .passing
+            case .header: loseFrames(half, cause, context, &sink, &desk)
+            case .lost:
+                self[half].lossCause = cause
+                self[half].search.skip(to: end)
+                return
+            case .ended: return
+            }
+        }
+    }
+
+    /// Passes over what the gap takes of the phase at hand, and returns how much that is.
+    private mutating func passGap<Sink: ExchangeSink & ~Copyable>(
+        _ left: UInt64, _ half: HalfConnection, _ cause: GapCause, _ context: SegmentContext, _ sink: inout Sink,
+        _ desk: inout Desk
+    ) -> UInt64 {
+        let state = self[half]
+        let reach = state.phase == .data ? state.remaining - state.padding : state.remaining
+        let part = Int(min(left, UInt64(reach)))
+        self[half].remaining -= part
+        switch state.phase {
+        case .data:
+            takeGap(UInt64(part), state.slot, half, cause, context, &sink, &desk)
+            if self[half].remaining == state.padding { self[half].phase = .passing }
+        case .block:
+            if !state.isBlockDamaged { damageBlock(half, &desk) }
+            self[half].lossCause = cause
+        case .control:
+            self[half].isControlDamaged = true
+            self[half].phase = .passing
+        default: break
+        }
+        guard self[half].remaining == 0 else { return UInt64(part) }
+        if state.phase == .preface { self[half].phase = .header } else { endFrame(half, context, &sink, &desk) }
+        return UInt64(part)
+    }
+
+    /// Gives up the place in the frames. Every body that the half was sending may lack bytes from here on, and header
+    /// blocks may have been lost.
+    mutating func loseFrames<Sink: ExchangeSink & ~Copyable>(
+        _ half: HalfConnection, _ cause: GapCause, _ context: SegmentContext, _ sink: inout Sink, _ desk: inout Desk
+    ) {
+        desk.counters.http2.frameLosses += 1
+        self[half].dropBlock(&desk)
+        self[half].partial.removeAll(keepingCapacity: true)
+        self[half].phase = .lost
+        self[half].hasLost = true
+        self[half].lossCause = cause
+        self[half].slot = -1
+        self[half].search.reset()
+        self[half].decoder.lose()
+        // Settings may have been among what was lost.
+        self[half.opposite].frameLengthMax = FrameHeader.lengthMax
+        allowTable(half.opposite, desk.limits.headerTableBytes, &desk)
+        let isRequest = half == clientHalf
+        for slot in streams.openSlots {
+            switch streams[slot][isRequest: isRequest].phase {
+            case .waiting: streams[slot][isRequest: isRequest].cause = cause
+            case .body: cut(slot, half, cause, context, &sink, &desk)
+            case .ended: break
+            }
+        }
+    }
+
+    /// Looks for the next frame.
+    mutating func find(_ bytes: RawSpan, _ position: inout Int, _ run: Run, _ desk: inout Desk) {
+        let half = run.half
+        let isExact = half == serverHalf && rolesKnown && !self[clientHalf].hasLost
+        // A client opens streams in ascending order; how many it opened unseen is not known.
+        let streamMax = isExact ? lastStream : lastStream < 0x7F00_0000 ? lastStream + 0x1_0000 : 0x7FFF_FFFF
+        let lengthMax = self[half].frameLengthMax
+        let rules = FrameSearch.Rules(
+            lengthMax: lengthMax == FrameHeader.lengthMax ? FrameHeader.lengthDefault : lengthMax, streamMax: streamMax)
+        var begun: [UInt8] = []
+        guard let place = self[half].search.find(bytes, from: position, run, rules, begun: &begun) else {
+            desk.counters.http2.unframedBytes += UInt64(bytes.byteCount - position)
+            position = bytes.byteCount
+            return
+        }
+        desk.counters.http2.resynchronisations += 1
+        let start = max(position, place)
+        desk.counters.http2.unframedBytes += UInt64(start - position)
+        position = start
+        self[half].partial = begun
+        self[half].phase = .header
+        self[half].isFirstFrame = false
+        // The header found may continue a block whose beginning was passed over.
+        let header = FrameHeader { $0 < begun.count ? begun[$0] : bytes.octet(start + $0 - begun.count) }
+        if header.type == FrameType.continuation {
+            self[half].continues = header.stream
+            self[half].isBlockDamaged = true
+            self[half].blockEndsStream = false
+            self[half].isPromise = false
+            self[half].continuations = 0
+        }
+    }
+}
