@@ -70,6 +70,7 @@ let package = Package(
         layer("Packets", []),
         layer("Capture", ["Packets", "CPcap"]),
         layer("Flows", ["Objects", "Packets"]),
+        layer("Cleartext", ["Objects", "Flows", "COpenSSL"]),
         layer("Exchanges", ["Objects", "Flows", httpTypes]),
         layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
         layer("Blocks", ["Objects", "COpenSSL", "CChecksums", "CLinux"]),
@@ -85,9 +86,8 @@ let package = Package(
         layer(
             "Pipeline",
             [
-                "Objects", "Packets", "Capture", "Flows", "Exchanges", "Dialects", "Blocks", "Catalog", "Vaults",
-                "CLinux",
-                logging,
+                "Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects", "Blocks", "Catalog",
+                "Vaults", "CLinux", logging,
             ]),
         .executableTarget(
             name: "oxbow",
@@ -101,6 +101,7 @@ let package = Package(
         tests(of: "Packets", ["Packets"]),
         tests(of: "Capture", ["Capture", "Packets", "CPcap"]),
         tests(of: "Flows", ["Flows", "Packets", "Objects"]),
+        tests(of: "Cleartext", ["Cleartext", "Flows", "Objects"]),
         tests(of: "Exchanges", ["Exchanges", "Flows", "Objects", httpTypes]),
         tests(of: "Dialects", ["Dialects", "Exchanges", "Flows", "Objects", httpTypes]),
         tests(of: "Blocks", ["Blocks", "Objects"]),

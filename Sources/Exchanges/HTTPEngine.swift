@@ -66,6 +66,15 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
         flows[slot].miss(half, at: offset, length: length, cause: cause, context, &sink, &desk)
     }
 
+    /// Bytes of unknown number that will never come.
+    public mutating func gapOfUnknownLength(
+        _ flow: FlowHandle, _ half: HalfConnection, at offset: UInt64, next: UInt64, cause: GapCause,
+        _ context: SegmentContext
+    ) {
+        guard let slot = slot(of: flow) else { return }
+        flows[slot].missUnknown(half, at: offset, next: next, cause: cause, context, &sink, &desk)
+    }
+
     /// The half-connection ended.
     public mutating func end(
         _ flow: FlowHandle, _ half: HalfConnection, _ reason: StreamEnd, _ context: SegmentContext

@@ -29,6 +29,13 @@ struct ReplayCommand: ParsableCommand {
     var dialect: String?
 
     @Option(
+        name: .customLong("keys"),
+        help: ArgumentHelp(
+            "TLS secrets in the NSS key log format (SSLKEYLOGFILE); read on while the file grows. Repeatable. Secrets inside a pcapng are found without it.",
+            valueName: "file"))
+    var keyLogs: [String] = []
+
+    @Option(
         help: ArgumentHelp(
             "Read only packets that match this BPF expression, as tcpdump has it.", valueName: "expression"))
     var filter: String?
@@ -108,6 +115,10 @@ struct ReplayCommand: ParsableCommand {
         for (reason, count) in report.frameFaults.sorted(by: { $0.key < $1.key }) {
             try Terminal.print("not TCP that could be read: \(count) frames, \(reason)")
         }
+        for line in report.undecryptable {
+            try Terminal.print(
+                "not decrypted: \(line.flows) flows of \(line.host), \(ByteText.text(line.bytes)), \(line.reason)")
+        }
         for (name, count) in report.exchanges.sorted(by: { $0.key < $1.key }) where name.hasPrefix("opaqueBytes.") {
             try Terminal.print("not readable: \(ByteText.text(count)) of \(name.dropFirst("opaqueBytes.".count))")
         }
@@ -124,6 +135,7 @@ struct ReplayCommand: ParsableCommand {
         var options = ReplayOptions(
             captures: files, vault: try vault.path(),
             dialects: DialectOptions(dialects: dialects, s3Endpoints: endpoints, scope: try Scope(rules)))
+        options.keyLogs = keyLogs.isEmpty ? configured.keyLogs ?? [] : keyLogs
         options.filter = filter ?? configured.filter
         if let text = blockSize ?? configured.blockSize {
             options.blockSize = try BlockSize(bytes: Int(clamping: Self.size(text, "--block-size")))
