@@ -31,8 +31,15 @@ extension TLSFlow {
             }
             // The header said where the next record begins.
             let recordLength = UInt64(half.wanted)
+            let isData = session.isVersion13 || half.partial[0] == RecordHeader.Kind.applicationData
             half.clearPartial()
             half.phase = end == recordEnd ? .records : .skipping(until: recordEnd)
+            guard isData else {
+                // TLS 1.2 says in clear that this was an alert, or a message of a handshake.
+                half.sequence += 1
+                desk.counters.lostRecords += 1
+                return
+            }
             loseRecords(half, 1, bytes: recordLength, endsAt: recordEnd, cause, context, &sink, &desk)
         }
     }
@@ -144,12 +151,16 @@ extension TLSFlow {
 
     private func isPlausible(_ header: RecordHeader, _ half: TLSHalf) -> Bool {
         if half.epoch == .plain { return header.bodyLength > 0 }
+        let least = half.keys?.protection.bodyLengthMin ?? Self.bodyLengthMin
         if session.isVersion13 {
-            return header.type == RecordHeader.Kind.applicationData && header.bodyLength > 16
+            return header.type == RecordHeader.Kind.applicationData && header.bodyLength >= least
                 && header.bodyLength <= 16_384 + 256
         }
-        return header.bodyLength > 16
+        return header.bodyLength >= least
     }
+
+    /// The fewest bytes of any protected record's body: a type and the tag of CCM_8.
+    private static let bodyLengthMin = 9
 
     /// A record that was found behind a gap: its content lies in the desk's room.
     private struct Found {
@@ -163,7 +174,7 @@ extension TLSFlow {
     private func find(
         _ half: TLSHalf, _ record: RawSpan, lost: UInt64, _ desk: inout CleartextDesk
     ) -> Found? {
-        let most = lost / UInt64(RecordHeader.length + 17)
+        let most = lost / UInt64(RecordHeader.length + Self.bodyLengthMin)
         let least = (lost + UInt64(RecordHeader.recordMax) - 1) / UInt64(RecordHeader.recordMax)
         let numbers = half.isSequenceKnown ? half.sequence + least...half.sequence + max(most, least) : 0...(.max / 2)
         if let keys = half.keys {
