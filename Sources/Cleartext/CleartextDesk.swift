@@ -34,8 +34,10 @@ struct CleartextDesk: ~Copyable {
 
     /// The accounts, the largest first.
     var undecryptable: [Undecryptable] {
-        accounts.map { Undecryptable(host: $0.key.host, reason: $0.key.reason, flows: $0.value.flows, bytes: $0.value.bytes) }
-            .sorted { ($1.bytes, $0.host, $0.reason.rawValue) < ($0.bytes, $1.host, $1.reason.rawValue) }
+        accounts.map {
+            Undecryptable(host: $0.key.host, reason: $0.key.reason, flows: $0.value.flows, bytes: $0.value.bytes)
+        }
+        .sorted { ($1.bytes, $0.host, $0.reason.rawValue) < ($0.bytes, $1.host, $1.reason.rawValue) }
     }
 }
 

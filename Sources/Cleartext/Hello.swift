@@ -84,7 +84,8 @@ struct ServerHello {
             case 16: applicationProtocol = Self.applicationProtocol(bytes, content)
             case 22: encryptsThenMACs = true
             case 23: extendsMasterSecret = true
-            case 43 where content.count == 2: self.version = UInt16(bytes[content.lowerBound]) << 8 | UInt16(bytes[content.lowerBound + 1])
+            case 43 where content.count == 2:
+                self.version = UInt16(bytes[content.lowerBound]) << 8 | UInt16(bytes[content.lowerBound + 1])
             default: break
             }
         }

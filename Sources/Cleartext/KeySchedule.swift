@@ -41,7 +41,8 @@ enum KeySchedule {
         _ secret: SecretBytes, _ label: String, context: [UInt8] = [], count: Int, _ hash: HashAlgorithm
     ) -> SecretBytes {
         let label = [UInt8]("tls13 \(label)".utf8)
-        let info = [UInt8(count >> 8), UInt8(count & 0xFF), UInt8(label.count)] + label + [UInt8(context.count)] + context
+        let info =
+            [UInt8(count >> 8), UInt8(count & 0xFF), UInt8(label.count)] + label + [UInt8(context.count)] + context
         return expand(secret, info: info, count: count, hash)
     }
 

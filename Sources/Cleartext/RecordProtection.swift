@@ -105,7 +105,9 @@ struct RecordProtection: ~Copyable {
             let length = Int32(algorithm.tagLength)
             guard unsafe EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, length, nil) == 1 else { return false }
         }
-        guard unsafe key.withBytes({ unsafe EVP_DecryptInit_ex2(context, nil, $0, nil, nil) }) == 1 else { return false }
+        guard unsafe key.withBytes({ unsafe EVP_DecryptInit_ex2(context, nil, $0, nil, nil) }) == 1 else {
+            return false
+        }
         return unsafe algorithm.isAEAD || EVP_CIPHER_CTX_set_padding(context, 0) == 1
     }
 

@@ -14,7 +14,9 @@ public final class SecretBytes: Sendable {
     public init(_ bytes: RawSpan) {
         count = bytes.byteCount
         unsafe storage = .allocate(byteCount: max(count, 1), alignment: 8)
-        unsafe bytes.withUnsafeBytes { unsafe storage.copyMemory(from: $0.baseAddress ?? .init(storage), byteCount: $0.count) }
+        unsafe bytes.withUnsafeBytes {
+            unsafe storage.copyMemory(from: $0.baseAddress ?? .init(storage), byteCount: $0.count)
+        }
     }
 
     /// `count` bytes that `fill` writes.

@@ -20,7 +20,9 @@ import Testing
 
     @Test func `has the keys of RFC 8448 section 3`() {
         let server = secret("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38")
-        #expect(bytes(KeySchedule.expandLabel(server, "key", count: 16, .sha256)) == hex("3fce516009c21727d0f2e4e86ee403bc"))
+        #expect(
+            bytes(KeySchedule.expandLabel(server, "key", count: 16, .sha256)) == hex("3fce516009c21727d0f2e4e86ee403bc")
+        )
         #expect(bytes(KeySchedule.expandLabel(server, "iv", count: 12, .sha256)) == hex("5d313eb2671276ee13000b30"))
         let handshake = secret("1dc826e93606aa6fdc0aadc12f741b01046aa6b99f691ed221a9f0ca043fbeac")
         let transcript = hex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8")
@@ -87,7 +89,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "CLIENT_RANDOM", "CLIENT_RANDOM 00 00", "NONSENSE a b", "CLIENT_RANDOM zz 00", String(repeating: "x", count: 5000),
+        "CLIENT_RANDOM", "CLIENT_RANDOM 00 00", "NONSENSE a b", "CLIENT_RANDOM zz 00",
+        String(repeating: "x", count: 5000),
     ])
     func `counts a line that it cannot read, and goes on`(_ line: String) {
         let good = "CLIENT_TRAFFIC_SECRET_0 \(random) \(String(repeating: "01", count: 32))"

@@ -5,10 +5,14 @@ import Testing
 @testable import Cleartext
 
 @Suite struct `A lost segment costs only the records it touches` {
-    private static let cases = Conversation.all.filter { !$0.name.contains("early") && !$0.name.contains("renegotiated") }
+    private static let cases = Conversation.all.filter {
+        !$0.name.contains("early") && !$0.name.contains("renegotiated")
+    }
 
     /// The cleartext that each record of a side holds.
-    private func clearRanges(_ conversation: Conversation, ofClient isClient: Bool) -> [(record: Range<Int>, clear: Range<Int>)] {
+    private func clearRanges(_ conversation: Conversation, ofClient isClient: Bool) -> [(
+        record: Range<Int>, clear: Range<Int>
+    )] {
         var tap = Tap(conversation.secrets)
         var ranges: [(record: Range<Int>, clear: Range<Int>)] = []
         var position = 0
@@ -151,7 +155,8 @@ import Testing
 
 @Suite struct `A plain flow passes as it is` {
     @Test(arguments: [
-        [UInt8]("GET / HTTP/1.1\r\n\r\n".utf8), [0x16, 0x02], [0x16, 0x03, 0x09, 0, 0], [0x16, 0x03, 0x01, 0xFF, 0xFF, 1],
+        [UInt8]("GET / HTTP/1.1\r\n\r\n".utf8), [0x16, 0x02], [0x16, 0x03, 0x09, 0, 0],
+        [0x16, 0x03, 0x01, 0xFF, 0xFF, 1],
     ])
     func `whatever its first bytes, in one segment or one byte at a time`(_ first: [UInt8]) {
         for step in [1, 2, 100] {

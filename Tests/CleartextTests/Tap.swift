@@ -53,7 +53,9 @@ struct Recorder: StreamSink {
                 if heard.next == 0 { heard.next = offset }
             }
             if offset != heard.next { heard.isOrdered = false }
-            for index in 0..<bytes.byteCount { heard.bytes.append(bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)) }
+            for index in 0..<bytes.byteCount {
+                heard.bytes.append(bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
+            }
             heard.next = offset + UInt64(bytes.byteCount)
             if let acknowledged = context.acknowledged { heard.acknowledged.append((offset, acknowledged)) }
         }
@@ -155,7 +157,9 @@ struct Tap: ~Copyable {
     }
 
     /// What was heard of one side.
-    func heard(_ isClient: Bool) -> HeardHalf { engine.sink.halves[77, default: [HeardHalf(), HeardHalf()]][isClient ? 0 : 1] }
+    func heard(_ isClient: Bool) -> HeardHalf {
+        engine.sink.halves[77, default: [HeardHalf(), HeardHalf()]][isClient ? 0 : 1]
+    }
 }
 
 /// Numbers that are the same in every run.

@@ -5,7 +5,8 @@ import Testing
     @Test func `a connection without a key is counted by host and bytes, in words and in JSON`() throws {
         let capture = try CaptureCase.named("d24-tls-nokeys")
         let folder = try TemporaryFolder()
-        let words = try OxbowProgram.succeed(["replay", "--vault", folder / "a", "--dialect", "all"] + capture.arguments)
+        let words = try OxbowProgram.succeed(
+            ["replay", "--vault", folder / "a", "--dialect", "all"] + capture.arguments)
         #expect(words.text.contains("not decrypted: 1 flows of nginx.lab, 41.4 KiB, key-missing"))
         let report = try report(capture.arguments, in: folder / "b")
         let lines = try #require(report["undecryptable"] as? [[String: Any]])
@@ -56,7 +57,9 @@ import Testing
     func `leaves no secret in the vault or in any output`(_ name: String) throws {
         let capture = try CaptureCase.named(name)
         let log = try String(contentsOfFile: try #require(capture.keyLog), encoding: .utf8)
-        let secrets = log.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap { $0.split(separator: " ").last }
+        let secrets = log.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap {
+            $0.split(separator: " ").last
+        }
         #expect(!secrets.isEmpty)
         let folder = try TemporaryFolder()
         var outputs: [Data] = []
@@ -74,9 +77,10 @@ import Testing
         #expect(outputs.count > 6)
         for secret in secrets {
             let text = Data(secret.utf8)
-            let raw = Data(stride(from: 0, to: secret.utf8.count, by: 2).compactMap { offset in
-                UInt8(secret.dropFirst(offset).prefix(2), radix: 16)
-            })
+            let raw = Data(
+                stride(from: 0, to: secret.utf8.count, by: 2).compactMap { offset in
+                    UInt8(secret.dropFirst(offset).prefix(2), radix: 16)
+                })
             #expect(raw.count >= 32)
             for output in outputs {
                 #expect(output.range(of: text) == nil && output.range(of: raw) == nil)
@@ -121,7 +125,9 @@ import Testing
             let file = folder / "\(seed).pcap"
             try whole.write(kept.map(\.element)[...], to: file)
             let keys = try #require(capture.keyLog)
-            try OxbowProgram.succeed(["replay", "--vault", folder / "v\(seed)", "--dialect", "all", "--keys", keys, file])
+            try OxbowProgram.succeed([
+                "replay", "--vault", folder / "v\(seed)", "--dialect", "all", "--keys", keys, file,
+            ])
             let listing = try OxbowProgram.succeed(["verify", "--vault", folder / "v\(seed)", "--json"])
             let truth = try capture.truth()
             var complete = 0

@@ -12,7 +12,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "d01-boto3-basic", "d02-boto3-multipart", "d07-awschunked-plain", "d08-versions", "d66-gaps-keepalive", "d23-tls13-chacha20",
+        "d01-boto3-basic", "d02-boto3-multipart", "d07-awschunked-plain", "d08-versions", "d66-gaps-keepalive",
+        "d23-tls13-chacha20",
     ])
     func `replayed twice, the second time storing no block`(_ name: String) throws {
         let capture = try CaptureCase.named(name)
@@ -20,7 +21,8 @@ import Testing
         let vault = folder / "vault"
         try OxbowProgram.succeed(["replay", "--vault", vault, "--dialect", "all"] + capture.arguments)
         let first = try OxbowProgram.succeed(["ls", "--vault", vault, "--json", "--deleted"]).text
-        let again = try OxbowProgram.succeed(["replay", "--vault", vault, "--dialect", "all", "--json"] + capture.arguments)
+        let again = try OxbowProgram.succeed(
+            ["replay", "--vault", vault, "--dialect", "all", "--json"] + capture.arguments)
         let report = try #require(try again.objects().last)
         let stored = try #require(report["vault"] as? [String: Any])
         #expect(stored["newBlocks"] as? Int == 0)

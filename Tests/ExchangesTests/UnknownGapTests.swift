@@ -31,7 +31,8 @@ import Testing
             #expect(!harmed.isWhole, "gap at \(start)")
             let (received, all) =
                 half == .fromInitiator
-                ? (harmed.request.bytes, talk.truths[1].requestBody) : (harmed.response.bytes, talk.truths[1].responseBody)
+                ? (harmed.request.bytes, talk.truths[1].requestBody)
+                : (harmed.response.bytes, talk.truths[1].responseBody)
             #expect(all.starts(with: received), "gap at \(start)")
         }
     }
