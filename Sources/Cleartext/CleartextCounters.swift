@@ -78,6 +78,8 @@ public struct CleartextCounters: Sendable, Hashable {
     public var helloLimit: UInt64 = 0
     /// Times ``CleartextLimits/searchTrials`` was reached.
     public var searchLimit: UInt64 = 0
+    /// Times ``CleartextLimits/gatherBytes`` was reached.
+    public var gatherLimit: UInt64 = 0
     /// Times ``CleartextLimits/identifyTrials`` was reached.
     public var identifyLimit: UInt64 = 0
 

@@ -7,6 +7,10 @@ struct CleartextDesk: ~Copyable {
     var expectsSecrets: Bool
     /// Bytes that wait for keys, as charged.
     var parkedBytes = 0
+    /// Attempts so far to find the sessions of flows without a handshake.
+    var identifyTrials = 0
+    /// Bytes of room that flows keep.
+    private var gatherBytes = 0
     /// Room for the content of one record.
     let room = RecordRoom()
     private var accounts: [Account: (flows: UInt64, bytes: UInt64)] = [:]
@@ -30,6 +34,23 @@ struct CleartextDesk: ~Copyable {
         if accounts[account] == nil, accounts.count >= limits.hosts { account.host = "others" }
         accounts[account, default: (0, 0)].flows += flows
         accounts[account, default: (0, 0)].bytes += bytes
+    }
+
+    /// Lets a half keep the room that its last record was gathered in, within the limit.
+    mutating func settleRoom(of half: TLSHalf) {
+        let capacity = half.partial.capacity
+        gatherBytes += capacity - half.keptRoom
+        half.keptRoom = capacity
+        guard gatherBytes > limits.gatherBytes else { return }
+        counters.gatherLimit += 1
+        releaseRoom(of: half)
+    }
+
+    /// Takes a half's room back.
+    mutating func releaseRoom(of half: TLSHalf) {
+        gatherBytes -= half.keptRoom
+        half.keptRoom = 0
+        if half.partial.isEmpty { half.partial = [] }
     }
 
     /// The accounts, the largest first.

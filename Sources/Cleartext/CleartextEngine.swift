@@ -285,6 +285,10 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
                 flow.giveUp(.keyMissing, context, &sink, &desk)
             }
         }
+        if let flow = flows[slot] {
+            desk.releaseRoom(of: flow.initiator)
+            desk.releaseRoom(of: flow.responder)
+        }
         kinds[slot] = .plain
         flows[slot] = nil
         openings[slot] = nil

@@ -17,7 +17,12 @@ public struct CleartextLimits: Sendable, Hashable {
     /// Sessions whose secrets are tried on a flow whose handshake was not seen: the newest ones.
     public var identifySessions = 64
     /// Attempts to open the first whole record of such a flow; counted as `identifyLimit`.
-    public var identifyTrials = 65_536
+    public var identifyTrials = 16_384
+    /// The same for all flows together, a few microseconds each; policy and counter as for `identifyTrials`.
+    public var identifyTrialsTotal = 2_097_152
+    /// Bytes of room for incomplete records that flows keep for the next record. Beyond, a flow gives its room back
+    /// after each record and takes it anew, which costs an allocation; counted as `gatherLimit`.
+    public var gatherBytes = 64 << 20
     /// Hosts named in the account of what could not be read; further ones share one line.
     public var hosts = 1_024
 

@@ -103,7 +103,8 @@ extension TLSFlow {
         for candidate in candidates {
             let secret = candidate.isClient ? candidate.session.client : candidate.session.server
             guard let keys = RecordKeys.version13(candidate.suite, secret) else { continue }
-            for number in 0..<max(1, trials) {
+            for number in 0..<max(1, trials) where desk.identifyTrials < desk.limits.identifyTrialsTotal {
+                desk.identifyTrials += 1
                 guard let opened = unsafe keys.protection.open(record, sequence: number, into: desk.room.start) else {
                     continue
                 }

@@ -208,14 +208,16 @@ final class TLSFlow {
         _ half: TLSHalf, _ context: SegmentContext, _ sink: inout Sink, _ desk: inout CleartextDesk
     ) -> Bool {
         // Taken out while it is read, so that reading may change the half.
-        let record = half.partial
-        half.partial = []
+        var record: [UInt8] = []
+        swap(&record, &half.partial)
         let first = half.origins.first?.context ?? context
         let end = half.partialStart &+ UInt64(record.count)
         let isRead = read(half, unsafe record.span.bytes, endsAt: end, first, context, &sink, &desk)
-        half.partial = record
-        if isRead { half.clearPartial() }
-        return isRead
+        swap(&record, &half.partial)
+        guard isRead else { return false }
+        half.clearPartial()
+        if half.keptRoom != half.partial.capacity { desk.settleRoom(of: half) }
+        return true
     }
 
     /// What is there is no record. At the very start the flow is none of TLS; later the place among the records is lost.

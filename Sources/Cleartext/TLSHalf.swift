@@ -47,6 +47,8 @@ final class TLSHalf {
     var partialStart: UInt64 = 0
     /// A part of a record, the whole of one that is blocked, or what is searched.
     var partial: [UInt8] = []
+    /// Bytes of its room, as counted at the desk.
+    var keptRoom = 0
     /// Bytes that `partial` shall have before it is looked at.
     var wanted = RecordHeader.length
     /// The segments that the bytes of `partial` came with: offset of the first byte, and its context.
