@@ -43,7 +43,9 @@ let package = Package(
     products: [
         .executable(name: "oxbow", targets: ["oxbow"]),
         // For the fuzz targets under Tools/fuzz, which are a package of their own.
-        .library(name: "OxbowParsers", targets: ["Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects"]),
+        .library(
+            name: "OxbowParsers",
+            targets: ["Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects"]),
     ],
     dependencies: [
         // Command line: parsing, help, completions, man page.
