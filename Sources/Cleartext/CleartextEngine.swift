@@ -188,13 +188,18 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
             flow.half(half).next = offset &+ UInt64(bytes.byteCount)
         case .watched:
             if isSegmentStart, flow.beginsRecord(bytes) {
-                kinds[slot] = .tls
-                desk.counters.flows += 1
-                flow.isConfirmed = true
-                flow.half(half).next = offset
-                flow.initiator.beginClear()
-                flow.responder.beginClear()
+                beginRecords(flow, slot, half, at: offset)
                 return read(flow, slot, half, bytes, at: offset, isSegmentStart, context)
+            }
+            if let position = flow.findRecord(half, bytes, at: offset) {
+                // A record begins in the segment's middle: what stands before it is the end of another.
+                if position > 0 {
+                    let before = bytes.extracting(0..<position)
+                    sink.bytes(handle, half, before, at: offset, isSegmentStart: isSegmentStart, context)
+                }
+                let start = offset &+ UInt64(position)
+                beginRecords(flow, slot, half, at: start)
+                return read(flow, slot, half, bytes.extracting(position...), at: start, position == 0, context)
             }
             flow.half(half).next = offset &+ UInt64(bytes.byteCount)
             flow.watchedSegments += 1
@@ -205,6 +210,16 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
             sink.bytes(handle, half, bytes, at: offset, isSegmentStart: isSegmentStart, context)
         case .tls: read(flow, slot, half, bytes, at: offset, isSegmentStart, context)
         }
+    }
+
+    /// A watched flow carries records from here on.
+    private mutating func beginRecords(_ flow: TLSFlow, _ slot: Int, _ half: HalfConnection, at offset: UInt64) {
+        kinds[slot] = .tls
+        desk.counters.flows += 1
+        flow.isConfirmed = true
+        flow.half(half).next = offset
+        flow.initiator.beginClear()
+        flow.responder.beginClear()
     }
 
     /// The flow's state, made when it is asked for first.
@@ -319,6 +334,34 @@ enum FlowKind: UInt8 {
 extension TLSFlow {
     /// Segments of a flow whose beginning was not seen that are looked at for the beginning of a record.
     static var watchedSegmentsMax: Int { 64 }
+
+    /// The place of a record's header that stands where another header said that it would; nil when there is none. Two
+    /// headers in the right distance are no chance, so that a flow is recognised in the middle of a long transfer, where
+    /// records and segments begin at different places.
+    func findRecord(_ side: HalfConnection, _ bytes: RawSpan, at offset: UInt64) -> Int? {
+        let half = half(side)
+        var position = 0
+        while true {
+            if let expected = half.headerExpected {
+                guard expected < offset &+ UInt64(bytes.byteCount) else { return nil }
+                half.headerExpected = nil
+                if expected >= offset, Self.hasDataHeader(bytes, at: Int(expected &- offset)) {
+                    return Int(expected &- offset)
+                }
+            }
+            while position < bytes.byteCount, !Self.hasDataHeader(bytes, at: position) { position += 1 }
+            guard position < bytes.byteCount, let header = RecordHeader(bytes, at: position) else { return nil }
+            half.headerExpected = offset &+ UInt64(position + header.recordLength)
+            position += 1
+        }
+    }
+
+    private static func hasDataHeader(_ bytes: RawSpan, at offset: Int) -> Bool {
+        guard offset + RecordHeader.length <= bytes.byteCount, bytes.octet(offset) == RecordHeader.Kind.applicationData,
+            bytes.octet(offset + 1) == 3, bytes.octet(offset + 2) == 3
+        else { return false }
+        return (17...16_384 + 256).contains(bytes.network16(offset + 3))
+    }
 
     /// True when a segment can only be the beginning of a record: stricter than within a flow known to be TLS, since any
     /// bytes may stand here.

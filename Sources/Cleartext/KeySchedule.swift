@@ -10,6 +10,8 @@ enum KeySchedule {
         return unsafe SecretBytes(count: count) { output in
             var block = [UInt8](repeating: 0, count: hash.byteCount)
             var message: [UInt8] = []
+            // At once: an array that grows leaves copies behind.
+            message.reserveCapacity(hash.byteCount + info.count + 1)
             var filled = 0
             var counter: UInt8 = 0
             while filled < count {

@@ -90,11 +90,17 @@ extension TLSFlow {
             sessions = zip(client, server).map { (client: $0, server: $1) }
         }
         var candidates: [(suite: CipherSuite, session: (client: SecretBytes, server: SecretBytes), isClient: Bool)] = []
+        // The server is the one with the well-known port, where only one has such.
+        let ports = (description.initiatorPort < 1_024, description.responderPort < 1_024)
+        let knowsRoles = self.session.clientRandom != nil || ports.0 != ports.1
+        if self.session.clientRandom == nil, ports.0 != ports.1 {
+            clientHalf = ports.0 ? .fromResponder : .fromInitiator
+        }
         for session in sessions {
             for suite in CipherSuite.version13(secretLength: session.client.count) {
                 candidates.append((suite, session, isClient(half)))
                 // Who asks and who answers is a guess as well.
-                if self.session.clientRandom == nil { candidates.append((suite, session, !isClient(half))) }
+                if !knowsRoles { candidates.append((suite, session, !isClient(half))) }
             }
         }
         // The first records may still be of the handshake, so a few are tried; the first one under most numbers.

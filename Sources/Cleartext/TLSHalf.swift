@@ -47,6 +47,8 @@ final class TLSHalf {
     var partialStart: UInt64 = 0
     /// A part of a record, the whole of one that is blocked, or what is searched.
     var partial: [UInt8] = []
+    /// While the flow is watched: where a header stands, if what looked like one before it was one.
+    var headerExpected: UInt64?
     /// Bytes of its room, as counted at the desk.
     var keptRoom = 0
     /// Bytes that `partial` shall have before it is looked at.

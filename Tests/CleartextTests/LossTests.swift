@@ -130,6 +130,30 @@ import Testing
         #expect(tap.heard(true).isOrdered && tap.heard(false).isOrdered)
     }
 
+    @Test func `of TLS 1.3 is read from any byte on, once two records were seen to follow each other`() {
+        let conversation = Conversation.named("v13-aes128-gcm")
+        let wire = conversation.flights.filter(\.isClient).flatMap(\.bytes)
+        let records = conversation.records(ofClient: true).filter { wire[$0.lowerBound] == 23 }
+        for start in stride(from: records[1].lowerBound + 1, to: records[3].lowerBound, by: 23) {
+            for size in [100, 333] {
+                var tap = Tap(conversation.secrets, startedMidStream: true)
+                var rest = wire[start...]
+                while !rest.isEmpty {
+                    tap.send(true, rest.prefix(size))
+                    rest = rest.dropFirst(size)
+                }
+                tap.finish()
+                // At the latest from the second whole record on, and unless a header was cut by a segment's end.
+                let heard = tap.heard(true)
+                #expect(heard.isOrdered)
+                if tap.engine.counters.cleartextBytes > 0 {
+                    #expect(heard.content.suffix(1200) == conversation.client.suffix(1200), "\(start)")
+                }
+                if size == 333 { #expect(tap.engine.counters.identifiedFlows == 1, "\(start)") }
+            }
+        }
+    }
+
     @Test func `is counted, when they are not, within the limit of attempts`() {
         let conversation = Conversation.named("v13-aes128-gcm")
         var limits = CleartextLimits()
