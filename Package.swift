@@ -70,7 +70,7 @@ let package = Package(
 
         layer("Objects", []),
         layer("Packets", []),
-        layer("Capture", ["Packets", "CPcap"]),
+        layer("Capture", ["Packets", "CPcap", "CLinux"]),
         layer("Flows", ["Objects", "Packets"]),
         layer("Cleartext", ["Objects", "Flows", "COpenSSL"]),
         layer("Exchanges", ["Objects", "Flows", httpTypes]),
@@ -94,7 +94,7 @@ let package = Package(
         .executableTarget(
             name: "oxbow",
             dependencies: [
-                "Objects", "Blocks", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
+                "Objects", "Blocks", "Capture", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
                 argumentParser, yams, logging,
             ],
             swiftSettings: strict),
@@ -109,8 +109,9 @@ let package = Package(
         tests(of: "Blocks", ["Blocks", "Objects"]),
         tests(of: "Catalog", ["Catalog", "Blocks", "Objects"]),
         tests(of: "Storage", ["Storage", "Blocks", "Objects"]),
+        tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Objects"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
-        tests(of: "Pipeline", ["Pipeline"]),
+        tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
     ]
 )

@@ -16,6 +16,7 @@ extension GapCause {
         case .limit: 9
         case .framingLost: 10
         case .neverSeen: 11
+        case .overload: 12
         }
     }
 

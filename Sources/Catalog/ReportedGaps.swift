@@ -45,6 +45,7 @@ public struct ReportedGaps: Hashable, Sendable {
         case .keyMissing: 8
         case .flowEvicted: 9
         case .limit: 10
+        case .overload: 11
         }
     }
 

@@ -17,7 +17,7 @@ public struct DialectEngine<Sink: ObjectSink & ~Copyable>: ~Copyable, ExchangeSi
     /// What happened so far.
     public internal(set) var counters = DialectCounters()
 
-    let options: DialectOptions
+    private(set) var options: DialectOptions
     var knowledge: DialectKnowledge
     var table = ExchangeTable()
     var records = Slab<ExchangeRecord>()
@@ -30,7 +30,7 @@ public struct DialectEngine<Sink: ObjectSink & ~Copyable>: ~Copyable, ExchangeSi
     var capturedBytes = 0
     private var flows: [FlowFacts?] = []
     private var transfersOpened: UInt64 = 0
-    private let asksForAddresses: Bool
+    private var asksForAddresses: Bool
 
     private struct FlowFacts {
         var number: UInt64
@@ -44,6 +44,13 @@ public struct DialectEngine<Sink: ObjectSink & ~Copyable>: ~Copyable, ExchangeSi
         self.sink = sink
         knowledge = DialectKnowledge(options)
         asksForAddresses = options.scope.asksForAddresses
+    }
+
+    /// Judges requests by this scope from now on; what was kept stays. Connections that are open already have addresses to
+    /// be judged by only if the scope before asked for them.
+    public mutating func use(_ scope: Scope) {
+        options.scope = scope
+        asksForAddresses = scope.asksForAddresses
     }
 
     /// Number of exchanges that have begun and not ended, of those that are followed.

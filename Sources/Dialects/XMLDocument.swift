@@ -4,8 +4,10 @@ internal import FoundationXML
 /// An XML body as a small tree: the clouds' answers are lists of short elements, and attributes say nothing in them.
 ///
 /// Read by libxml2's SAX parser, bounded in elements and depth. A body with a document type is refused, so that no
-/// entity is ever declared; external entities are off besides. A body that is cut or breaks the grammar gives the
-/// elements before the break, with `isWhole` false: enough to tell success from error by the root.
+/// entity is ever declared; external entities are off besides. Only UTF-8, which every cloud writes, reaches the
+/// parser: Foundation's ends the program over a name that is something else. A body that is cut, breaks the grammar or
+/// stops being UTF-8 gives the elements before the break, with `isWhole` false: enough to tell success from error by the
+/// root.
 struct XMLDocument {
     /// An element: its name without namespace prefix, its text, its children.
     struct Element {
@@ -33,14 +35,17 @@ struct XMLDocument {
     /// True when a limit ended the reading.
     let hitLimit: Bool
 
-    /// Reads a body; nil when it holds no element, or declares a document type.
+    /// Reads a body; nil when it holds no element, or declares a document type or an encoding other than UTF-8.
     init?(_ body: [UInt8], elementLimit: Int, depthLimit: Int) {
         // Leading white space keeps a slow answer's connection alive (CompleteMultipartUpload), but libxml2 wants the
         // XML declaration first.
         let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
-        guard let start = body.firstIndex(where: { !isSpace($0) }), !Self.declaresType(body) else { return nil }
+        let text = body[..<Self.endOfText(body)]
+        guard let start = text.firstIndex(where: { !isSpace($0) }), !Self.declaresType(body),
+            !Self.declaresOtherEncoding(text[start...])
+        else { return nil }
         let reader = Reader(elementLimit: elementLimit, depthLimit: depthLimit)
-        let parser = XMLParser(data: Data(body[start...]))
+        let parser = XMLParser(data: Data(text[start...]))
         parser.shouldResolveExternalEntities = false
         parser.shouldProcessNamespaces = false
         parser.delegate = reader
@@ -49,7 +54,30 @@ struct XMLDocument {
         guard let root = reader.root else { return nil }
         self.root = root
         hitLimit = reader.hitLimit
-        isWhole = succeeded && reader.isRootClosed && !reader.hitLimit
+        isWhole = succeeded && reader.isRootClosed && !reader.hitLimit && text.endIndex == body.endIndex
+    }
+
+    /// Where a body stops being UTF-8, or has a NUL, which no XML holds and which would make libxml2 think of UTF-16.
+    private static func endOfText(_ body: [UInt8]) -> Int {
+        let end = body.firstIndex(of: 0) ?? body.count
+        let text = body.prefix(end)
+        if String(validating: text, as: UTF8.self) != nil { return end }
+        var decoder = UTF8()
+        var bytes = text.makeIterator()
+        var valid = 0
+        while case .scalarValue(let scalar) = decoder.decode(&bytes) { valid += UTF8.width(scalar) }
+        return valid
+    }
+
+    /// True when the XML declaration names an encoding that is not UTF-8 or a part of it (XML 1.0 §4.3.3).
+    private static func declaresOtherEncoding(_ text: ArraySlice<UInt8>) -> Bool {
+        let unmarked = text.starts(with: [0xEF, 0xBB, 0xBF]) ? text.dropFirst(3) : text
+        guard unmarked.starts(with: Array("<?xml".utf8)) else { return false }
+        let end = unmarked.firstRange(of: "?>".utf8)?.lowerBound ?? unmarked.endIndex
+        let declaration = String(decoding: unmarked[..<end], as: UTF8.self).lowercased()
+        guard let encoding = declaration.range(of: "encoding") else { return false }
+        let value = declaration[encoding.upperBound...].drop { $0 == "=" || $0.isWhitespace }
+        return !["\"utf-8\"", "'utf-8'", "\"us-ascii\"", "'us-ascii'"].contains { value.hasPrefix($0) }
     }
 
     private static func declaresType(_ body: [UInt8]) -> Bool {

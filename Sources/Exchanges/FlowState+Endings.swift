@@ -161,6 +161,7 @@ extension GapCause {
         case .finished, .reset, .replaced: self = .connectionEnded
         case .idle, .evicted: self = .flowEvicted
         case .captureEnded: self = .captureEnded
+        case .leftOut: self = .overload
         }
     }
 }

@@ -61,6 +61,10 @@ public struct FlowAssembler<Sink: StreamSink & ~Copyable>: ~Copyable {
         while tracker.expireNext() { deliver(RawSpan()) }
     }
 
+    /// Takes note of packets that the capture lost: holes of that time get its cause instead of
+    /// ``GapCause/notCaptured``.
+    public mutating func note(_ loss: CaptureLoss) { tracker.losses.note(loss) }
+
     /// Ends all flows with ``StreamEnd/captureEnded``, in the order in which they opened, after delivering what waits.
     /// The assembler may be used for another capture afterwards.
     @inlinable

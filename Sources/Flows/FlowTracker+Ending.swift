@@ -1,3 +1,4 @@
+import Objects
 import Packets
 
 // The end of a segment's turn, and of flows.
@@ -73,17 +74,25 @@ extension FlowTracker {
         for half in [HalfConnection.fromInitiator, .fromResponder] {
             declareTrailing(slot, half)
         }
+        let told = knownEnd(slot, reason)
         for half in [HalfConnection.fromInitiator, .fromResponder]
         where !halves[index(slot, half)].flags.contains(.ended) {
-            markEnded(slot, half, reason, context)
+            markEnded(slot, half, told, context)
         }
         switch reason {
         case .idle: counters.flowsIdle &+= 1
         case .evicted: counters.flowsEvicted &+= 1
         case .replaced: counters.flowsReplaced &+= 1
-        case .finished, .reset, .captureEnded: break
+        case .finished, .reset, .captureEnded, .leftOut: break
         }
         close(slot, isRemembered: reason == .reset, wasReset: reason == .reset)
+    }
+
+    /// Why a silent flow ended: because the capture began to leave it out when it was last seen, if that is so.
+    private func knownEnd(_ slot: Int32, _ reason: StreamEnd) -> StreamEnd {
+        guard reason == .idle || reason == .captureEnded || reason == .replaced else { return reason }
+        let seen = flows[slot].lastActive
+        return losses.cause(of: flows[slot].key, from: seen, through: seen) == .overload ? .leftOut : reason
     }
 
     /// Frees a flow whose halves have ended.

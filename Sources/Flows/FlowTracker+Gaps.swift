@@ -7,6 +7,8 @@ extension FlowTracker {
         let own = index(slot, half)
         let start = halves[own].next
         guard end > start else { return }
+        var cause = cause
+        if cause == .notCaptured { cause = knownLoss(slot, own) ?? cause }
         halves[own].advance(to: end)
         counters.gaps &+= 1
         if cause == .snapped {
@@ -15,6 +17,13 @@ extension FlowTracker {
             counters.gapBytesNotCaptured &+= end - start
         }
         deliveries.append(.gap(handle(slot), half, offset: start, length: end - start, cause: cause, context))
+    }
+
+    /// Why the capture lost what a half lacks, if that is known. The hole was met when its slack began to run, or by the
+    /// flow's last segment when none runs.
+    private func knownLoss(_ slot: Int32, _ own: Int32) -> GapCause? {
+        let met = halves[own].evidenceOffset != 0 ? halves[own].evidenceTime : flows[slot].lastActive
+        return losses.cause(of: flows[slot].key, from: met, through: met)
     }
 
     /// Starts, or drops, the slack of each half as what it lacks demands.

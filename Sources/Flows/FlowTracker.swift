@@ -43,6 +43,9 @@ struct FlowTracker: ~Copyable, Sendable {
     /// Pieces of this segment whose bytes are still in the frame.
     var fresh: [Int32] = []
 
+    /// What the capture is known to have lost.
+    var losses = CaptureLosses()
+
     var nextExpiry: UInt64 = 0
     var expiryCursor: Int32 = -1
     var expiryRemaining = 0

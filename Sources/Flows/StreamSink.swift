@@ -84,6 +84,8 @@ public enum StreamEnd: UInt8, Sendable, Hashable {
     case evicted
     /// The capture ended.
     case captureEnded
+    /// The capture left the flow out from here on, since storage could not keep up.
+    case leftOut
     /// A new connection reuses the same addresses and ports.
     case replaced
 }

@@ -4,6 +4,8 @@ public enum GapCause: String, Sendable, Hashable, CaseIterable {
     case notCaptured = "not-captured"
     /// The kernel dropped the packet before the capture got it.
     case kernelDrop = "kernel-drop"
+    /// Oxbow could not keep up and left out whole flows by its policy.
+    case overload = "overload"
     /// The frame was cut at the snapshot length.
     case snapped = "snapped"
     /// The capture began when the bytes had already passed.

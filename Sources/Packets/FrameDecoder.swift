@@ -1,6 +1,7 @@
 /// Reads frames: link header, IP, TCP. One value per interface, since checksums are a property of where one looks.
 ///
-/// It keeps no state between frames, allocates nothing, and answers any bytes with an outcome.
+/// It keeps no state between frames, allocates nothing, and answers any bytes with an outcome. Frames with anything between
+/// the link header and TCP's own IP header are for the ``Decapsulator``, which asks this decoder first.
 public struct FrameDecoder: Sendable, BitwiseCopyable {
     /// What to do about TCP checksums on this interface.
     public var checksumMode: ChecksumMode
@@ -17,14 +18,21 @@ public struct FrameDecoder: Sendable, BitwiseCopyable {
     /// exceeds the captured length, and where IP does not state one.
     public func decode(_ frame: RawSpan, linkType: LinkType, wireLength: Int) -> DecodeOutcome {
         do throws(FrameFault) {
-            let link = try LinkHeader.parse(frame, linkType)
-            let wireEnd = max(frame.byteCount, wireLength)
-            let internet = try InternetHeader.parse(frame, link, wireEnd: wireEnd, limits)
-            guard internet.payloadProtocol == InternetHeader.tcp else { throw .notTCP }
-            return .segment(try segment(frame, internet))
+            return .segment(try read(frame, linkType, wireLength))
         } catch {
             return .fault(error)
         }
+    }
+
+    /// ``decode(_:linkType:wireLength:)`` for whoever goes on with the fault.
+    @inline(__always)
+    func read(_ frame: RawSpan, _ linkType: LinkType, _ wireLength: Int) throws(FrameFault) -> SegmentHeader {
+        let link = try LinkHeader.parse(frame, linkType)
+        let wireEnd = max(frame.byteCount, wireLength)
+        let internet = try InternetHeader.parse(frame, link, wireEnd: wireEnd, limits)
+        guard !internet.isFragment else { throw .fragment }
+        guard internet.payloadProtocol == InternetHeader.tcp else { throw .notTCP }
+        return try segment(frame, internet)
     }
 
     /// Largest IP datagram that any Ethernet carries as one packet.
@@ -32,7 +40,7 @@ public struct FrameDecoder: Sendable, BitwiseCopyable {
 
     /// RFC 9293 §3.1.
     @inline(__always)
-    private func segment(_ frame: borrowing RawSpan, _ internet: InternetHeader) throws(FrameFault) -> SegmentHeader {
+    func segment(_ frame: borrowing RawSpan, _ internet: InternetHeader) throws(FrameFault) -> SegmentHeader {
         let start = internet.payloadOffset
         guard internet.payloadLength >= 20 else { throw .badLength }
         guard frame.byteCount &- start >= 20 else { throw .truncatedHeader }

@@ -13,8 +13,25 @@ struct InternetHeader: BitwiseCopyable {
     /// True when a routing header will put another destination in place of this one, so that the pseudo-header which the
     /// checksum covers (RFC 8200 §8.1) is not the one that is seen.
     var isRoutedFurther = false
+    /// Where this datagram's payload belongs in a larger one: offset in bytes, a multiple of 8, with bit 0 set when more
+    /// is to follow. 0 for a whole datagram. (The form of the IPv6 fragment header, RFC 8200 §4.5.)
+    var fragmentField: UInt16 = 0
+    /// Identification of the fragmented datagram; 0 for a whole one.
+    var identification: UInt32 = 0
+
+    /// True for a part of a larger datagram.
+    var isFragment: Bool { fragmentField != 0 }
 
     static let tcp: UInt8 = 6
+    static let udp: UInt8 = 17
+
+    /// True when a datagram of this protocol is TCP, a tunnel, or begins with extension headers, of which one cannot know.
+    var mayCarrySegment: Bool {
+        switch payloadProtocol {
+        case Extension.destinationOptions, Extension.routing: true
+        default: Encapsulation(ipProtocol: payloadProtocol) != nil
+        }
+    }
 
     /// Reads the IP header at `start`, which is within the frame or at its end. `wireEnd` is where the frame ended on the
     /// wire, at least its captured length.
@@ -40,7 +57,7 @@ struct InternetHeader: BitwiseCopyable {
         let headerLength = Int(first & 15) &* 4
         guard headerLength >= 20 else { throw .badLength }
         // Everything but "don't fragment" in this word marks a fragment: "more fragments" or an offset.
-        guard frame.network16(start &+ 6) & 0x3FFF == 0 else { throw .fragment }
+        let fragmentBits = frame.network16(start &+ 6) & 0x3FFF
         let totalLength = Int(frame.network16(start &+ 2))
         // TSO leaves the length to the network card: the frame's own length is the only one there is.
         let length = totalLength == 0 ? wireEnd &- start : totalLength
@@ -50,7 +67,8 @@ struct InternetHeader: BitwiseCopyable {
             source: IPAddress(ipv4: frame.network32(start &+ 12)),
             destination: IPAddress(ipv4: frame.network32(start &+ 16)), payloadProtocol: frame.byte(start &+ 9),
             payloadOffset: start &+ headerLength, payloadLength: length &- headerLength,
-            isLengthOfFrame: totalLength == 0)
+            isLengthOfFrame: totalLength == 0, fragmentField: fragmentBits << 3 | fragmentBits >> 13,
+            identification: fragmentBits == 0 ? 0 : UInt32(frame.network16(start &+ 4)))
     }
 
     /// RFC 8200 §3. A payload length of zero is TSO's, or that of a jumbogram (RFC 2675): both take the frame's length.
@@ -71,7 +89,7 @@ struct InternetHeader: BitwiseCopyable {
     }
 
     /// Protocol numbers of extension headers (RFC 8200 §4, RFC 4302).
-    private enum Extension {
+    enum Extension {
         static let hopByHop: UInt8 = 0
         static let routing: UInt8 = 43
         static let fragment: UInt8 = 44
@@ -80,7 +98,10 @@ struct InternetHeader: BitwiseCopyable {
     }
 
     /// Moves the payload behind the extension headers, up to TCP or to a protocol that is none.
-    private mutating func skipExtensions(_ frame: borrowing RawSpan, _ limits: DecodeLimits) throws(FrameFault) {
+    ///
+    /// It stops behind a fragment header too: what follows one is not a header but a part of a datagram. An "atomic"
+    /// fragment, offset 0 and none to follow, is whole (RFC 6946) and goes on.
+    mutating func skipExtensions(_ frame: borrowing RawSpan, _ limits: DecodeLimits) throws(FrameFault) {
         var count = 0
         while payloadProtocol != Self.tcp {
             let unit: Int
@@ -94,9 +115,9 @@ struct InternetHeader: BitwiseCopyable {
             guard count <= limits.extensionHeadersMax else { throw .tooManyExtensionHeaders }
             guard payloadLength >= 8 else { throw .badLength }
             guard frame.byteCount &- payloadOffset >= 8 else { throw .truncatedHeader }
-            if unit == 0, frame.network16(payloadOffset &+ 2) & 0xFFF9 != 0 {
-                // An "atomic" fragment, offset 0 and none to follow, is whole (RFC 6946); any other is not.
-                throw .fragment
+            if payloadProtocol == Extension.fragment {
+                fragmentField = frame.network16(payloadOffset &+ 2) & 0xFFF9
+                if isFragment { identification = frame.network32(payloadOffset &+ 4) }
             }
             if payloadProtocol == Extension.routing, frame.byte(payloadOffset &+ 3) != 0 { isRoutedFurther = true }
             // Lengths are in units of 8 bytes beyond the first 8 (RFC 8200 §4.3), AH in units of 4 minus 2 (RFC 4302 §2.2).
@@ -106,6 +127,7 @@ struct InternetHeader: BitwiseCopyable {
             payloadProtocol = frame.byte(payloadOffset)
             payloadOffset &+= length
             payloadLength &-= length
+            if isFragment { return }
         }
     }
 }

@@ -26,6 +26,8 @@ struct LinkHeader: BitwiseCopyable {
             return LinkHeader(etherType: ipv4, payloadOffset: 0)
         case .rawIPv6:
             return LinkHeader(etherType: ipv6, payloadOffset: 0)
+        case .null, .loop:
+            return LinkHeader(etherType: try etherTypeOfFamily(frame), payloadOffset: 4)
         default:
             throw .unsupportedLinkType
         }
@@ -46,6 +48,19 @@ struct LinkHeader: BitwiseCopyable {
         case 4: return ipv4
         case 6: return ipv6
         default: throw .badIPVersion
+        }
+    }
+
+    /// LINKTYPE_NULL and LINKTYPE_LOOP: four bytes of an address family. The one has the byte order of the machine that
+    /// captured, the other network order, and writers have mixed them up; both orders are taken in both.
+    private static func etherTypeOfFamily(_ frame: borrowing RawSpan) throws(FrameFault) -> UInt16 {
+        guard frame.byteCount >= 4 else { throw .truncatedHeader }
+        let word = frame.network32(0)
+        switch word < 0x1_0000 ? word : word.byteSwapped {
+        case 2: return ipv4
+        // AF_INET6 of Linux, of NetBSD and OpenBSD, of FreeBSD, of Darwin.
+        case 10, 24, 28, 30: return ipv6
+        default: throw .unsupportedEtherType
         }
     }
 }

@@ -24,6 +24,18 @@ public struct LinkType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     public static let linuxCooked = LinkType(rawValue: 113)
     /// Linux cooked capture, version 2: `tcpdump -i any`.
     public static let linuxCooked2 = LinkType(rawValue: 276)
+    /// BSD loopback: an address family in the capturing machine's byte order.
+    public static let null = LinkType(rawValue: 0)
+    /// OpenBSD loopback: an address family in network byte order.
+    public static let loop = LinkType(rawValue: 108)
+    /// PPP, with or without its HDLC-like framing (RFC 1662).
+    public static let ppp = LinkType(rawValue: 9)
+    /// PPP in HDLC-like framing.
+    public static let pppHDLC = LinkType(rawValue: 50)
+    /// A PPPoE header, without Ethernet before it.
+    public static let pppEthernet = LinkType(rawValue: 51)
+    /// An MPLS label stack.
+    public static let mpls = LinkType(rawValue: 219)
 }
 
 extension LinkType: CustomStringConvertible {
@@ -36,6 +48,11 @@ extension LinkType: CustomStringConvertible {
         case .rawIPv6: "raw IPv6 (229)"
         case .linuxCooked: "Linux cooked v1 (113)"
         case .linuxCooked2: "Linux cooked v2 (276)"
+        case .null: "BSD loopback (0)"
+        case .loop: "OpenBSD loopback (108)"
+        case .ppp, .pppHDLC: "PPP (\(rawValue))"
+        case .pppEthernet: "PPPoE (51)"
+        case .mpls: "MPLS (219)"
         default: "link type \(rawValue)"
         }
     }

@@ -71,6 +71,32 @@ final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         return takeFirst()
     }
 
+    /// What a bounded wait gave.
+    enum Popped {
+        /// The oldest item.
+        case item(Element)
+        /// Nothing came in time.
+        case nothing
+        /// The queue is closed and drained.
+        case ended
+    }
+
+    /// Takes the oldest item, waiting so long while there is none.
+    func pop(waitingMilliseconds milliseconds: Int) -> Popped {
+        var deadline = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &deadline)
+        let nanoseconds = deadline.tv_nsec + (milliseconds % 1000) * 1_000_000
+        deadline.tv_sec += milliseconds / 1000 + nanoseconds / 1_000_000_000
+        deadline.tv_nsec = nanoseconds % 1_000_000_000
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        while count == 0 && !isClosed {
+            if unsafe pthread_cond_timedwait(notEmpty, mutex, &deadline) == ETIMEDOUT { break }
+        }
+        if let item = takeFirst() { return .item(item) }
+        return isClosed ? .ended : .nothing
+    }
+
     /// Takes the oldest item if there is one now.
     func tryPop() -> Element? {
         unsafe pthread_mutex_lock(mutex)

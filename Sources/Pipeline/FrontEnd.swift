@@ -13,16 +13,15 @@ internal import Packets
 struct FrontEnd: ~Copyable, FrameSink {
     typealias Chain = FlowAssembler<CleartextEngine<HTTPEngine<DialectEngine<BlockSplitter<BatchHandOver>>>>>
 
-    private var decoder: FrameDecoder
+    private(set) var decapsulator: Decapsulator
     private(set) var flows: Chain
-    private(set) var faults = FrameFaultCounts()
     /// Number and time of the last frame.
     private(set) var lastPacket: UInt64 = 0
     private(set) var lastTime: UInt64 = 0
     private var ties = TieBreaker()
 
-    init(decoder: FrameDecoder, flows: consuming Chain) {
-        self.decoder = decoder
+    init(decapsulator: consuming Decapsulator, flows: consuming Chain) {
+        self.decapsulator = decapsulator
         self.flows = flows
     }
 
@@ -31,12 +30,30 @@ struct FrontEnd: ~Copyable, FrameSink {
         lastPacket = frame.number
         lastTime = max(lastTime, time)
         flows.expire(now: lastTime)
-        switch decoder.decode(bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength)) {
-        case .segment(let header):
-            flows.segment(header, bytes, time: time, packet: frame.number)
-        case .fault(let fault): faults[fault] &+= 1
+        let outcome = decapsulator.decode(
+            bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength), time: time)
+        switch outcome {
+        case .segment(let header, let tenant):
+            flows.segment(header, bytes, time: time, packet: frame.number, tenant: tenant)
+        case .reassembled(let header, let tenant):
+            decapsulator.withDatagram { datagram in
+                flows.segment(header, datagram, time: time, packet: frame.number, tenant: tenant)
+            }
+        case .held, .fault: break
         }
     }
+
+    /// Lets time pass without a packet: overdue holes are declared, idle flows end.
+    mutating func tick(now: UInt64) {
+        lastTime = max(lastTime, now)
+        flows.expire(now: lastTime)
+    }
+
+    /// Takes note of packets that the capture lost.
+    mutating func note(_ loss: CaptureLoss) { flows.note(loss) }
+
+    /// Judges what is asked from now on by this scope.
+    mutating func use(_ scope: Scope) { flows.sink.sink.sink.use(scope) }
 
     /// Hands over what has gathered, so that it becomes durable although no batch is full.
     mutating func flush() { flows.sink.sink.sink.sink.flush(lastPacket: lastPacket) }
@@ -51,6 +68,7 @@ struct FrontEnd: ~Copyable, FrameSink {
 
     /// The capture ended: every flow ends, and everything is handed over.
     mutating func finish() {
+        decapsulator.finish()
         flows.finishCapture(time: lastTime, packet: lastPacket)
         flows.sink.finish()
         flush()

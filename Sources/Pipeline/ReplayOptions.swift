@@ -1,5 +1,6 @@
 public import Blocks
 public import Dialects
+internal import Packets
 public import Vaults
 
 /// What a replay shall do.
@@ -12,6 +13,8 @@ public struct ReplayOptions: Sendable {
     public var keyLogs: [String] = []
     /// BPF filter in the language of `tcpdump`, or nil.
     public var filter: String?
+    /// What is taken for a tunnel, and whether tenants are told apart.
+    public var tunnels = TunnelOptions()
     /// What becomes objects, and where.
     public var dialects: DialectOptions
     /// Block size of a new vault; nil for the default, or for an existing vault.
@@ -42,4 +45,39 @@ public struct ReplayProgress: Sendable {
     public var bytesTotal: UInt64
     /// Packets read.
     public var packets: UInt64
+}
+
+/// What of the network's own wrapping a run is told, for whoever does not import Packets.
+public struct TunnelOptions: Sendable, Hashable {
+    /// UDP ports of VXLAN.
+    public var vxlanPorts: [UInt16]
+    /// UDP ports of GENEVE.
+    public var genevePorts: [UInt16]
+    /// True when equal addresses in different chains of VLAN and VNI are different connections.
+    public var separatesTenants: Bool
+
+    /// Tags, label stacks and tunnel headers in one frame, 1 or more; frames with more are refused.
+    public var encapsulationsMax: Int
+    /// Bytes of memory for fragments that wait for others.
+    public var fragmentBytes: Int
+
+    /// The ports one meets, and all tenants as one.
+    public init() {
+        let options = DecapsulatorOptions()
+        vxlanPorts = options.vxlanPorts
+        genevePorts = options.genevePorts
+        separatesTenants = options.separatesTenants
+        encapsulationsMax = options.limits.encapsulationsMax
+        fragmentBytes = options.limits.fragments.bytesMax
+    }
+
+    var decapsulator: DecapsulatorOptions {
+        var options = DecapsulatorOptions()
+        options.vxlanPorts = vxlanPorts
+        options.genevePorts = genevePorts
+        options.separatesTenants = separatesTenants
+        options.limits.encapsulationsMax = encapsulationsMax
+        options.limits.fragments.bytesMax = fragmentBytes
+        return options
+    }
 }

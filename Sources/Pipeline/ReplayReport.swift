@@ -28,6 +28,10 @@ public struct ReplayReport: Sendable, Codable {
     public var filteredPackets: UInt64 = 0
     /// Frames that were no TCP segments, by reason.
     public var frameFaults: [String: UInt64] = [:]
+    /// Headers of tags, labels and tunnels that were taken off, by kind, of frames that had any.
+    public var encapsulations: [String: UInt64] = [:]
+    /// Fragmented datagrams that were put together, the fragments in them, and the tenants told apart; those not zero.
+    public var decapsulation: [String: UInt64] = [:]
     /// Where captures ended early: file, place and what was found.
     public var captureFaults: [String] = []
     /// Counters of the reassembly that are not zero.
@@ -53,16 +57,28 @@ public struct ReplayReport: Sendable, Codable {
         stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
         wasStopped: Bool, unreadableKeyLogLines: UInt64
     ) {
+        self.init(front: front, writer: writer, seconds: seconds, wasStopped: wasStopped)
         let statistics = stream.statistics
         packets = statistics.packets
         capturedBytes = statistics.capturedBytes
         filteredPackets = statistics.filteredPackets
-        for (fault, count) in front.faults.occurred { frameFaults[fault.name] = count }
         captureFaults = stream.faults.map { String(describing: $0) }
+        if unreadableKeyLogLines > 0 { cleartext["unreadableKeyLogLines"] = unreadableKeyLogLines }
+    }
+
+    /// What is known without the capture.
+    init(front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration, wasStopped: Bool) {
+        for (fault, count) in front.decapsulator.faults.occurred { frameFaults[fault.name] = count }
+        for (kind, count) in front.decapsulator.encapsulations.occurred { encapsulations[kind.name] = count }
+        let decapsulated = [
+            "reassembledDatagrams": front.decapsulator.reassembledDatagrams,
+            "reassembledFragments": front.decapsulator.reassembledFragments,
+            "tenants": UInt64(front.decapsulator.tenantCount),
+        ]
+        decapsulation = decapsulated.filter { $0.value > 0 }
         flows = Self.nonZero(front.flows.counters)
         cleartext = Self.nonZero(front.flows.sink.counters)
         if front.flows.sink.secretsTaken > 0 { cleartext["secrets"] = front.flows.sink.secretsTaken }
-        if unreadableKeyLogLines > 0 { cleartext["unreadableKeyLogLines"] = unreadableKeyLogLines }
         undecryptable = front.flows.sink.undecryptable.map {
             UndecryptableLine(host: $0.host, reason: $0.reason.rawValue, flows: $0.flows, bytes: $0.bytes)
         }
@@ -73,10 +89,15 @@ public struct ReplayReport: Sendable, Codable {
             if count.bytes > 0 { exchanges["opaqueBytes.\(kind)"] = count.bytes }
         }
         dialects = front.flows.sink.sink.sink.counters.report
-        vault = writer.counters
-        problems = writer.checkFailures + writer.damage
+        take(writer)
         self.seconds = Double(seconds.components.seconds) + Double(seconds.components.attoseconds) / 1e18
         self.wasStopped = wasStopped
+    }
+
+    /// What the writer did.
+    mutating func take(_ writer: WriterThread.Outcome) {
+        vault = writer.counters
+        problems = writer.checkFailures + writer.damage
     }
 
     /// The counters of a plain struct of counters, by name. Once per run.

@@ -71,7 +71,8 @@ public struct ReplayRun {
         let dialects = DialectEngine(options: options.dialects, sink: splitter)
         let cleartext = CleartextEngine(
             sink: HTTPEngine(sink: dialects), expectsSecrets: !keyLogs.isEmpty || stream.mayHoldSecrets)
-        var front = FrontEnd(decoder: FrameDecoder(), flows: FlowAssembler(sink: cleartext))
+        var front = FrontEnd(
+            decapsulator: Decapsulator(options: options.tunnels.decapsulator), flows: FlowAssembler(sink: cleartext))
         let began = ContinuousClock.now
         front.take(keyLogs.read())
         // Secrets at the head of a capture are there once its first packet was read.
@@ -100,7 +101,7 @@ public struct ReplayRun {
 }
 
 /// The hashing threads: each takes batches from its own queue and hands them on in its own queue, so that order is kept.
-private struct HasherThreads: ~Copyable {
+struct HasherThreads: ~Copyable {
     private let done: BoundedQueue<Int>
     private let count: Int
 

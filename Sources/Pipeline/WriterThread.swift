@@ -8,6 +8,8 @@ struct WriterThread {
     struct Opened: Sendable {
         var about: VaultDescription
         var pool: BlockPool
+        /// Sees each commit of the writer.
+        var reader: VaultReader
     }
 
     /// What came of it.
@@ -26,6 +28,9 @@ struct WriterThread {
     let outcome: ResultSlot<Outcome>
     let stop: StopFlag
 
+    /// How long the writer waits for a batch before it looks whether a commit is due.
+    private static let idleMilliseconds = 100
+
     /// The thread's body.
     func run() {
         var result = Outcome()
@@ -34,7 +39,7 @@ struct WriterThread {
                 path: options.vault, blockSize: options.blockSize, durability: options.durability,
                 poolBytes: options.poolBytes)
             result.damage = writer.damage
-            opened.push(.success(Opened(about: writer.about, pool: writer.pool)))
+            opened.push(.success(Opened(about: writer.about, pool: writer.pool, reader: try writer.makeReader())))
             do throws(VaultError) {
                 try ingest(into: &writer, &result)
             } catch {
@@ -76,10 +81,17 @@ struct WriterThread {
         _ result: inout Outcome
     ) throws(VaultError) {
         var next = 0
-        while let batch = input[next].pop() {
-            next = (next + 1) % input.count
-            defer { writer.pool.release(batch.blocks) }
-            try writer.append(batch)
+        while true {
+            switch input[next].pop(waitingMilliseconds: Self.idleMilliseconds) {
+            case .ended: return
+            case .nothing:
+                // What came last must not wait for more traffic to become durable.
+                try writer.commitIfDue()
+            case .item(let batch):
+                next = (next + 1) % input.count
+                defer { writer.pool.release(batch.blocks) }
+                try writer.append(batch)
+            }
             while let finished = verifiers.finished() {
                 inFlight -= 1
                 try record(finished, &writer, &result)

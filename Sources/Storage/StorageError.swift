@@ -46,10 +46,10 @@ extension StorageError: CustomStringConvertible {
             return "\(path) is segment \(found.sixteenDigits) by its header, not \(expected.sixteenDigits). "
                 + "Give it its name back: \(found.sixteenDigits).oxs"
         case .damaged(let path, let offset, let reason):
-            return "\(path) is damaged at offset \(offset): \(reason). Restore the file from a copy, or run "
-                + "'oxbow scrub' to list the objects that are harmed"
+            return "\(path) is damaged at offset \(offset): \(reason). Restore the file from a copy; "
+                + "`oxbow verify` names the objects that are harmed"
         case .noSuchSegment(let path):
-            return "\(path) is missing. Restore it from a copy, or run 'oxbow rebuild' to learn what is lost"
+            return "\(path) is missing. Restore it from a copy, or run `oxbow verify` to learn what is lost"
         case .tooLarge(let what, let bytes, let limit):
             return "\(what) of \(bytes) bytes is longer than the limit of \(limit) bytes"
         case .unknownCodec(let path, let offset, let codec):

@@ -22,29 +22,32 @@ struct BlockReader: Sendable {
 
     /// Calls `body` with the bytes of a piece; `object` is for messages.
     func withBlock(_ piece: ManifestPiece, object: String, _ body: (RawSpan) throws -> Void) throws {
-        let block = try bytes(of: piece.fingerprint, object: object, offset: piece.offset)
+        let block = try bytes(of: piece, object: object)
         let end = Int(piece.skip) + Int(piece.length)
-        guard end <= block.count else {
-            throw VaultError.damagedBlock(
-                fingerprint: String(describing: piece.fingerprint), object: object, offset: piece.offset,
-                reason: "it has \(block.count) bytes, the manifest needs \(end)")
-        }
         unsafe try body(block.span.bytes.extracting(Int(piece.skip)..<end))
     }
 
-    /// A block's bytes, proven.
-    func bytes(of fingerprint: Fingerprint, object: String, offset: UInt64) throws(VaultError) -> [UInt8] {
+    /// The bytes of the block that a piece lies in, proven, and at least as many as the piece needs.
+    private func bytes(of piece: ManifestPiece, object: String) throws(VaultError) -> [UInt8] {
+        let fingerprint = piece.fingerprint
+        func damaged(_ reason: String) -> VaultError {
+            .damagedBlock(
+                fingerprint: String(describing: fingerprint), object: object, range: piece.offset..<piece.end,
+                reason: reason)
+        }
         let place = try asVaultError { () throws(CatalogError) in try catalog.locate(fingerprint) }
         guard let place else {
-            throw .missingBlock(fingerprint: String(describing: fingerprint), object: object, offset: offset)
+            throw .missingBlock(
+                fingerprint: String(describing: fingerprint), object: object, range: piece.offset..<piece.end)
         }
+        let location = BlockLocation(place)
         let block: [UInt8]
         do {
-            block = try store.read(BlockLocation(place))
+            block = try store.read(location)
         } catch {
-            throw .damagedBlock(
-                fingerprint: String(describing: fingerprint), object: object, offset: offset, reason: "\(error)")
+            throw damaged("\(error)")
         }
+        let file = store.directory.path(of: location.segment)
         let found: Fingerprint
         do throws(BlocksError) {
             found = unsafe try hasher.fingerprint(of: block.span.bytes)
@@ -52,9 +55,10 @@ struct BlockReader: Sendable {
             throw .blocks(error)
         }
         guard found == fingerprint else {
-            throw .damagedBlock(
-                fingerprint: String(describing: fingerprint), object: object, offset: offset,
-                reason: "its bytes have another SHA-256")
+            throw damaged("its bytes in \(file) at offset \(location.payloadOffset) have another SHA-256")
+        }
+        guard Int(piece.skip) + Int(piece.length) <= block.count else {
+            throw damaged("it has \(block.count) bytes, the manifest needs \(Int(piece.skip) + Int(piece.length))")
         }
         return block
     }

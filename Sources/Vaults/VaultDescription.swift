@@ -35,18 +35,26 @@ public struct VaultDescription: Sendable, Hashable {
         do {
             bytes = try readWholeFile(path, limit: 1 << 16)
         } catch .system(_, _, ENOENT) {
+            // Segments without a description are a vault that lost it: never taken for an empty place.
+            if let names = try? namesInFolder(layout.segments), names.contains(where: { $0.hasSuffix(".oxs") }) {
+                throw .damagedDescription(path: path, reason: "it is not there, though the vault has segments")
+            }
             throw .notAVault(path: layout.root)
         } catch .system(_, _, ENOTDIR) {
             throw .notAVault(path: layout.root)
         }
         let file: File
         do {
+            // The version first: a later one may have other fields.
+            let format = try JSONDecoder().decode(Format.self, from: Data(bytes)).format
+            guard format == Self.currentFormat else {
+                throw VaultError.formatVersion(path: layout.root, found: format, expected: Self.currentFormat)
+            }
             file = try JSONDecoder().decode(File.self, from: Data(bytes))
+        } catch let error as VaultError {
+            throw error
         } catch {
             throw .damagedDescription(path: path, reason: "it is not the JSON that oxbow writes")
-        }
-        guard file.format == Self.currentFormat else {
-            throw .formatVersion(path: layout.root, found: file.format, expected: Self.currentFormat)
         }
         guard let id = VaultID(file.id) else {
             throw .damagedDescription(path: path, reason: "the id is not 32 hexadecimal digits")
@@ -72,6 +80,11 @@ public struct VaultDescription: Sendable, Hashable {
             throw .damagedDescription(path: layout.description, reason: "cannot be encoded: \(error)")
         }
         try writeFileDurably(layout.description, Array(data) + [UInt8(ascii: "\n")])
+    }
+
+    /// What every version of `vault.json` has.
+    private struct Format: Codable {
+        var format: Int
     }
 
     /// `vault.json` as it stands on disk.

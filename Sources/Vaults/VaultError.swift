@@ -22,9 +22,9 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
     /// A segment file failed. Stop writing; what was acknowledged before is safe.
     case storage(String)
     /// A block that a manifest names is not in the index. The object is damaged.
-    case missingBlock(fingerprint: String, object: String, offset: UInt64)
+    case missingBlock(fingerprint: String, object: String, range: Range<UInt64>)
     /// A block's bytes differ from its fingerprint or checksum. The object is damaged.
-    case damagedBlock(fingerprint: String, object: String, offset: UInt64, reason: String)
+    case damagedBlock(fingerprint: String, object: String, range: Range<UInt64>, reason: String)
     /// Block buffers or digests could not be set up. Stop.
     case blocks(BlocksError)
     /// The range asked for is not held. Mark the object incomplete.
@@ -53,10 +53,10 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
             "\(reason)"
         case .storage(let reason):
             "\(reason)"
-        case .missingBlock(let fingerprint, let object, let offset):
-            "block \(fingerprint) of \(object) at offset \(offset) is in no segment; restore the segments from a backup, or replay the capture again"
-        case .damagedBlock(let fingerprint, let object, let offset, let reason):
-            "block \(fingerprint) of \(object) at offset \(offset) is damaged: \(reason); replay the capture again or restore the segment"
+        case .missingBlock(let fingerprint, let object, let range):
+            "block \(fingerprint), \(Self.text(range)) of \(object), is in no segment; restore the segments from a backup, or replay the capture again"
+        case .damagedBlock(let fingerprint, let object, let range, let reason):
+            "block \(fingerprint), \(Self.text(range)) of \(object), is damaged: \(reason). To get it back, run `oxbow rebuild --check-blocks` and replay the capture again"
         case .blocks(let error):
             error.description
         case .notHeld(let object, let offset):
@@ -64,6 +64,11 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
         case .noSuchObject(let name):
             "\(name) is not in the vault; `oxbow ls` names what is"
         }
+    }
+
+    /// First and last byte, counted from 0, as `--range` takes them.
+    private static func text(_ range: Range<UInt64>) -> String {
+        "bytes \(range.lowerBound) to \(max(range.upperBound, range.lowerBound + 1) - 1)"
     }
 }
 

@@ -4,6 +4,7 @@
 /// - `lock`: held by the one writer (``VaultLock``).
 /// - `segments/`: the truth (Storage).
 /// - `catalog/`: RocksDB, a view that `oxbow rebuild` makes anew from the segments.
+/// - `spool/`: packets that a live tap could not take in yet; of no worth once it ended.
 /// - `migrations/`: journals and reports of migrations, one folder a target.
 public struct VaultLayout: Sendable, Hashable {
     /// The vault's folder.
@@ -24,6 +25,8 @@ public struct VaultLayout: Sendable, Hashable {
     public var segments: String { "\(root)/segments" }
     /// The folder of the RocksDB catalog.
     public var catalog: String { "\(root)/catalog" }
+    /// The folder where a live tap keeps packets that wait for their turn; gone when no tap runs.
+    public var spool: String { "\(root)/spool" }
     /// The folder of migration journals.
     public var migrations: String { "\(root)/migrations" }
 }

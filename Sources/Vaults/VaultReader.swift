@@ -21,10 +21,7 @@ public final class VaultReader: Sendable {
     public convenience init(opening path: String) throws(VaultError) {
         let layout = VaultLayout(root: path)
         let about = try VaultDescription(reading: layout)
-        try VaultRecovery.runIfUnlocked(layout, about)
-        let catalog = try asVaultError { () throws(CatalogError) in
-            try RocksCatalog(path: layout.catalog, mode: .readOnly)
-        }
+        let catalog = try VaultRecovery.openForReading(layout, about)
         try self.init(layout: layout, about: about, catalog: catalog, store: VaultRecovery.store(layout, about))
     }
 

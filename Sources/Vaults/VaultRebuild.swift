@@ -17,10 +17,12 @@ public enum VaultRebuild {
         public var damage: [String] = []
     }
 
-    /// Rebuilds the vault in the folder `path`. The old catalog stays until the new one is complete. `progress` is called
-    /// with the number of segments read and of all.
+    /// Rebuilds the vault in the folder `path`. The old catalog stays until the new one is complete. `checksBlocks`: reads
+    /// every block, and leaves damaged ones out of the index, so that the next replay of their traffic stores them again.
+    /// `progress` is called with the number of segments read and of all.
     public static func run(
-        at path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
+        at path: String, checksBlocks: Bool = false,
+        progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
     ) throws(VaultError) -> Report {
         let layout = VaultLayout(root: path)
         let about = try VaultDescription(reading: layout)
@@ -34,16 +36,13 @@ public enum VaultRebuild {
             let numbers = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }
             for number in numbers {
                 progress(UInt64(report.segments), UInt64(numbers.count))
-                var count = SegmentApplication.Count()
-                let end = try SegmentApplication.apply(
-                    segment: number, of: store, from: 0, durableTo: 0, to: catalog, &count)
-                if case .damaged(let offset, _, let reason) = end {
-                    report.damage.append(
-                        "\(store.directory.path(of: number)) is damaged at offset \(offset): \(reason)")
-                }
+                var application = SegmentApplication(
+                    segment: number, of: store, to: catalog, checksBlocks: checksBlocks)
+                try application.apply(from: 0, durableTo: 0)
+                report.damage += application.damage
                 report.segments += 1
-                report.blocks += count.blocks
-                report.records += count.records
+                report.blocks += application.blocks
+                report.records += application.records
             }
             try asVaultError { () throws(CatalogError) in try catalog.synchronize() }
         }

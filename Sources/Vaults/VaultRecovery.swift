@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Catalog
+internal import Glibc
 internal import Storage
 
 /// Brings the catalog up to the log after a crash: applies the records behind the catalog's checkpoint, in time
@@ -21,9 +22,13 @@ struct VaultRecovery: ~Copyable {
         FileBlockStore(SegmentDirectory(path: layout.segments, vault: about.id, blockSize: about.blockSize))
     }
 
+    /// Room that opening the catalog for writing takes at most beside the rows themselves: manifest, options, logs.
+    static let catalogRoomBytes: UInt64 = 1 << 20
+
     /// Opens catalog and log for the holder of the vault's lock.
     static func openForWriting(_ layout: VaultLayout, _ about: VaultDescription) throws(VaultError) -> Recovered {
         let store = store(layout, about)
+        try requireRoom(catalogRoomBytes, at: layout.root)
         try makeFolder(layout.segments)
         let catalog = try asVaultError { () throws(CatalogError) in
             try RocksCatalog(path: layout.catalog, mode: .create)
@@ -31,9 +36,38 @@ struct VaultRecovery: ~Copyable {
         return try recover(catalog, store)
     }
 
-    /// Applies the tail when no writer has the vault, so that readers see what was durable when a crash came. A vault that
-    /// cannot be locked (a writer has it, or it is on a read-only medium) is left as it is.
-    static func runIfUnlocked(_ layout: VaultLayout, _ about: VaultDescription) throws(VaultError) {
+    /// The catalog for a reader. Applies the tail first when a crash left one and no writer has the vault, so that readers
+    /// see what was durable then. A vault that is in order, or cannot be locked (a writer has it, or it is on a read-only
+    /// medium), is left as it is: readers do not stand in a writer's way.
+    static func openForReading(_ layout: VaultLayout, _ about: VaultDescription) throws(VaultError) -> RocksCatalog {
+        do throws(CatalogError) {
+            let catalog = try RocksCatalog(path: layout.catalog, mode: .readOnly)
+            if try !isBehind(catalog, store(layout, about)) { return catalog }
+        } catch {
+            // A lost catalog is made anew below.
+            guard case .missing = error else { throw .catalog(error.description) }
+        }
+        do throws(VaultError) {
+            try runIfUnlocked(layout, about)
+        } catch .system(_, _, ENOSPC) {
+            // Without room the tail stays where it is; what the catalog knows can be read all the same.
+        }
+        return try asVaultError { () throws(CatalogError) in try RocksCatalog(path: layout.catalog, mode: .readOnly) }
+    }
+
+    /// True when the log goes on behind what the catalog knows. What cannot be read counts as that, and is named by the
+    /// recovery.
+    private static func isBehind(_ catalog: RocksCatalog, _ store: FileBlockStore) throws(CatalogError) -> Bool {
+        guard let numbers = try? store.segmentNumbers() else { return true }
+        guard let last = numbers.last else { return false }
+        guard let checkpoint = try catalog.checkpoint() else { return true }
+        if checkpoint.segment != last { return checkpoint.segment < last }
+        guard let size = try? store.directory.openSegment(last).size() else { return true }
+        // A new segment's header says nothing that the catalog could lack.
+        return size > max(checkpoint.offset, UInt64(SegmentHeader.byteCount))
+    }
+
+    private static func runIfUnlocked(_ layout: VaultLayout, _ about: VaultDescription) throws(VaultError) {
         let lock: VaultLock
         do throws(VaultError) {
             lock = try VaultLock(layout)
@@ -49,119 +83,48 @@ struct VaultRecovery: ~Copyable {
             try asVaultError { () throws(CatalogError) in try catalog.checkpoint() }
             ?? CatalogCheckpoint(segment: 0, offset: 0)
         let numbers = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }
-        var damage: [String] = []
+        var tail = Tail()
+        // The log first: resuming makes its tail durable, which the catalog must not know of any earlier.
+        let resumed = try resumeLast(numbers.last, of: store, checkpoint, &tail)
         for number in numbers where number >= checkpoint.segment {
             let start = number == checkpoint.segment ? checkpoint.offset : 0
-            let end = try SegmentApplication.apply(
-                segment: number, of: store, from: start, durableTo: start, to: catalog)
-            if case .damaged(let offset, _, let reason) = end {
-                damage.append("segment \(store.directory.path(of: number)) is damaged at offset \(offset): \(reason)")
-            }
+            var application = SegmentApplication(segment: number, of: store, to: catalog)
+            try application.apply(from: start, durableTo: start)
+            // The last one's damage is known from resuming, which read all of it.
+            if number != numbers.last { tail.damage += application.damage }
         }
         let highest = max(numbers.last ?? 0, checkpoint.segment)
-        guard let last = numbers.last else {
-            return Recovered(
-                catalog: catalog, store: store, log: SegmentLog(store: store, resumed: nil, highestUsed: highest),
-                tornBytes: 0, damage: damage)
-        }
+        return Recovered(
+            catalog: catalog, store: store, log: SegmentLog(store: store, resumed: resumed, highestUsed: highest),
+            tornBytes: tail.tornBytes, damage: tail.damage)
+    }
+
+    /// What was found at the log's end.
+    private struct Tail {
+        var tornBytes: UInt64 = 0
+        var damage: [String] = []
+    }
+
+    /// A writer that goes on in the last segment, its torn tail cut off; nil when there is none, or it is sealed, or it is
+    /// damaged: then it is left alone, and the log goes on in a new one.
+    private static func resumeLast(
+        _ last: UInt64?, of store: FileBlockStore, _ checkpoint: CatalogCheckpoint, _ tail: inout Tail
+    ) throws(VaultError) -> SegmentWriter? {
+        guard let last else { return nil }
         let durableTo = last == checkpoint.segment ? checkpoint.offset : 0
         let sizeBefore = try asVaultError { () throws(StorageError) in try store.directory.openSegment(last).size() }
         do throws(StorageError) {
             let writer = try store.resumeSegment(last, durableTo: durableTo)
-            let torn = sizeBefore > writer.size ? sizeBefore - writer.size : 0
-            return Recovered(
-                catalog: catalog, store: store, log: SegmentLog(store: store, resumed: writer, highestUsed: highest),
-                tornBytes: torn, damage: damage)
+            tail.tornBytes = sizeBefore > writer.size ? sizeBefore - writer.size : 0
+            return writer
         } catch {
-            // Sealed, or damaged and left alone: go on in a new segment. Any other failure stops.
             switch error {
-            case .alreadySealed, .damaged:
-                return Recovered(
-                    catalog: catalog, store: store, log: SegmentLog(store: store, resumed: nil, highestUsed: highest),
-                    tornBytes: 0, damage: damage)
+            case .alreadySealed: return nil
+            case .damaged:
+                tail.damage.append(error.description)
+                return nil
             default: throw .storage(error.description)
             }
-        }
-    }
-}
-
-/// Applies the records of a segment to the catalog: what recovery does with the tail, and rebuild with everything.
-enum SegmentApplication {
-    /// Records and blocks counted by a rebuild.
-    struct Count {
-        var blocks: UInt64 = 0
-        var records: UInt64 = 0
-    }
-
-    /// Applies everything from `offset` on; returns how the segment ends.
-    @discardableResult
-    static func apply(
-        segment number: UInt64, of store: FileBlockStore, from offset: UInt64, durableTo: UInt64,
-        to catalog: RocksCatalog, _ count: inout Count
-    ) throws(VaultError) -> SegmentEnd? {
-        let reader = try asVaultError { () throws(StorageError) in try store.directory.openSegment(number) }
-        var replay = try asVaultError { () throws(StorageError) in
-            try reader.replay(from: max(offset, 4096), durableTo: durableTo)
-        }
-        var mutations: [CatalogMutation] = []
-        var entries: [BlockIndexEntry] = []
-        func commit(at offset: UInt64) throws(VaultError) {
-            let position = CatalogCheckpoint(segment: number, offset: offset)
-            try asVaultError { () throws(CatalogError) in
-                try catalog.commit(mutations, index: entries, checkpoint: position)
-            }
-            mutations.removeAll(keepingCapacity: true)
-            entries.removeAll(keepingCapacity: true)
-        }
-        while true {
-            let records = try asVaultErrorNext(&replay)
-            guard let records else { break }
-            for record in records {
-                switch record {
-                case .block(let fingerprint, let place):
-                    entries.append(BlockIndexEntry(fingerprint, BlockIndexValue(place)))
-                    count.blocks += 1
-                case .catalogPut(let table, let key, let value):
-                    guard let table = CatalogTable(rawValue: table) else { continue }
-                    mutations.append(CatalogMutation(table: table, key: key, value: value))
-                    count.records += 1
-                case .catalogDelete(let table, let key):
-                    guard let table = CatalogTable(rawValue: table) else { continue }
-                    mutations.append(CatalogMutation(table: table, key: key, value: nil))
-                    count.records += 1
-                case .other, .damaged: continue
-                }
-            }
-            if mutations.count + entries.count >= 16_384, replay.end == nil, replay.offset > offset {
-                try commit(at: replay.offset)
-            }
-        }
-        // A sealed segment is applied whole: the checkpoint goes to the beginning of the next.
-        switch replay.end {
-        case .sealed:
-            let position = CatalogCheckpoint(segment: number + 1, offset: 0)
-            try asVaultError { () throws(CatalogError) in
-                try catalog.commit(mutations, index: entries, checkpoint: position)
-            }
-        default: if !mutations.isEmpty || !entries.isEmpty { try commit(at: replay.offset) }
-        }
-        return replay.end
-    }
-
-    /// As above, without counting.
-    static func apply(
-        segment number: UInt64, of store: FileBlockStore, from offset: UInt64, durableTo: UInt64,
-        to catalog: RocksCatalog
-    ) throws(VaultError) -> SegmentEnd? {
-        var count = Count()
-        return try apply(segment: number, of: store, from: offset, durableTo: durableTo, to: catalog, &count)
-    }
-
-    private static func asVaultErrorNext(_ replay: inout SegmentReplay) throws(VaultError) -> [SegmentRecord]? {
-        do throws(StorageError) {
-            return try replay.next()
-        } catch {
-            throw .storage(error.description)
         }
     }
 }

@@ -92,6 +92,9 @@ public struct VaultWriter: ~Copyable {
         }
     }
 
+    /// Bytes of a row of the block index with RocksDB's overhead.
+    private static let indexRowBytes: UInt64 = 96
+
     /// True when everything appended so far is durable and visible.
     var isCommitted: Bool { log.unsyncedBytes == 0 && ledger.pendingBytes == 0 }
 
@@ -104,6 +107,10 @@ public struct VaultWriter: ~Copyable {
         }
         guard log.unsyncedBytes > 0 else { return }
         try log.sync()
+        // The catalog's own log takes the same records, and its tables once more, now or later.
+        let recordBytes = mutations.reduce(0) { $0 + UInt64($1.key.count + ($1.value?.count ?? 0)) }
+        let room = 2 * (recordBytes + UInt64(unpublished.count) * Self.indexRowBytes)
+        try requireRoom(room + VaultRecovery.catalogRoomBytes, at: layout.root)
         let entries = unpublished.map { BlockIndexEntry($0.key, $0.value) }
         let position = log.position
         try asVaultError { () throws(CatalogError) in

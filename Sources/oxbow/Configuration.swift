@@ -15,14 +15,34 @@ struct Configuration: Codable {
     var memory: String?
     var commitBytes: String?
     var commitMilliseconds: Int?
+    var tenants: Bool?
+    var vxlanPorts: [UInt16]?
+    var genevePorts: [UInt16]?
+    var encapsulationDepth: Int?
+    var fragmentMemory: String?
+    var interfaces: [String]?
+    var snaplen: Int?
+    var buffer: String?
+    var promiscuous: Bool?
+    var user: String?
+    var spoolLimit: String?
+    var statistics: String?
+    var onNewEndpoint: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case vault, dialect, filter, scope, hashers, memory
+        case vault, dialect, filter, scope, hashers, memory, tenants, interfaces, snaplen, buffer, promiscuous, user
+        case statistics
         case keyLogs = "keys"
         case blockSize = "block-size"
         case s3Endpoints = "s3-endpoints"
         case commitBytes = "commit-bytes"
         case commitMilliseconds = "commit-milliseconds"
+        case vxlanPorts = "vxlan-ports"
+        case genevePorts = "geneve-ports"
+        case encapsulationDepth = "encapsulation-depth"
+        case fragmentMemory = "fragment-memory"
+        case spoolLimit = "spool-limit"
+        case onNewEndpoint = "on-new-endpoint"
     }
 
     /// Nothing configured.

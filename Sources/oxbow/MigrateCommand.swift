@@ -130,7 +130,23 @@ struct MigrateCommand: AsyncParsableCommand {
 
     private func migrate(_ run: MigrationRun) async throws -> Bool {
         Interruption.install()
-        let report = try await withThrowingTaskGroup(of: MigrationReport?.self) { group in
+        let report: MigrationReport
+        do {
+            report = try await interruptible(run)
+        } catch is CancellationError where Interruption.wasRequested {
+            throw CommandFailure(
+                description: "interrupted before the target had answered; the next run goes on from here",
+                status: ExitStatus.interrupted)
+        }
+        if Terminal.showsProgress, !json { Terminal.note("\r\u{1B}[K") }
+        if json { try JSONLine.print(report) } else { try Terminal.print(report.description) }
+        if Interruption.wasRequested { throw ExitCode(ExitStatus.interrupted) }
+        return report.isComplete
+    }
+
+    /// The run, cancelled in an orderly way by the first signal.
+    private func interruptible(_ run: MigrationRun) async throws -> MigrationReport {
+        try await withThrowingTaskGroup(of: MigrationReport?.self) { group in
             group.addTask { try await run.run() }
             group.addTask {
                 // Signals only raise a flag; this turns it into a cancellation.
@@ -144,10 +160,6 @@ struct MigrateCommand: AsyncParsableCommand {
             while let next = try await group.next() { if let next { return next } }
             throw CommandFailure(description: "interrupted", status: ExitStatus.interrupted)
         }
-        if Terminal.showsProgress, !json { Terminal.note("\r\u{1B}[K") }
-        if json { try JSONLine.print(report) } else { try Terminal.print(report.description) }
-        if Interruption.wasRequested { throw ExitCode(ExitStatus.interrupted) }
-        return report.isComplete
     }
 
     private func makeTarget(_ url: TargetURL) throws -> any ReplicationTarget {

@@ -16,7 +16,9 @@ struct Oxbow: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            ReplayCommand.self, ListCommand.self, StatCommand.self, CatCommand.self, GetCommand.self, WhyCommand.self,
+            ReplayCommand.self, TapCommand.self, DoctorCommand.self, ListCommand.self, StatCommand.self,
+            CatCommand.self, GetCommand.self,
+            WhyCommand.self,
             VerifyCommand.self, CoverageCommand.self, RebuildCommand.self, MigrateCommand.self,
         ])
 

@@ -25,6 +25,71 @@ import Testing
         #expect(outcome.errors.contains("none.pcap"))
     }
 
+    @Test func `a folder, a pipe, and a file that may not be read`() throws {
+        let folder = try TemporaryFolder()
+        let pipe = folder / "pipe.pcap"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        for (path, word) in [(folder.path, "folder"), (pipe, "pipe")] {
+            let outcome = try OxbowProgram.run(["replay", path, "--vault", folder / "vault"])
+            #expect(outcome.status == 2)
+            #expect(outcome.errors.contains(path) && outcome.errors.contains(word), "\(outcome.errors)")
+        }
+        let secret = folder / "secret.pcap"
+        let capture = try CaptureCase.named("d40-base")
+        try FileManager.default.copyItem(atPath: capture.path, toPath: secret)
+        try #require(chmod(secret, 0) == 0)
+        // Root reads everything: without the right to override permissions it is as anybody.
+        let arguments = [OxbowProgram.path, "replay", secret, "--vault", folder / "vault"]
+        let command = getuid() == 0 ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] + arguments : arguments
+        let outcome = try RunningProgram("/usr/bin/env", command).wait()
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains(secret) && outcome.errors.contains("ermission"), "\(outcome.errors)")
+        #expect(!FileManager.default.fileExists(atPath: folder / "vault"), "no empty vault is left behind")
+    }
+
+    /// The packets before a damaged length field count; what follows it cannot be found again, and is named as lost.
+    @Test func `a corrupt record in the middle`() throws {
+        let capture = try CaptureCase.named("d08-versions")
+        let folder = try TemporaryFolder()
+        let whole = try Pcap(contentsOf: capture.path)
+        var records = whole.records
+        let middle = records.count / 2
+        let offset = records[..<middle].reduce(24) { $0 + $1.count }
+        records[middle] =
+            Data(records[middle].prefix(8)) + Data([0xff, 0xff, 0xff, 0xff]) + records[middle].dropFirst(12)
+        let file = folder / "corrupt.pcap"
+        try whole.write(records[...], to: file)
+        let outcome = try OxbowProgram.succeed(["replay", file, "--vault", folder / "vault", "--dialect", "all"])
+        #expect(outcome.errors.contains(file) && outcome.errors.contains("offset \(offset)"), "\(outcome.errors)")
+        #expect(try OxbowProgram.run(["replay", file, "--vault", folder / "vault", "--strict"]).status == 1)
+        // Whatever is called whole is what the cloud had at some time.
+        let hashes = Set(try capture.truth().compactMap(\.sha256))
+        let objects = try OxbowProgram.succeed(["verify", "--vault", folder / "vault", "--json", "--versions"])
+            .objects()
+        #expect(!objects.isEmpty)
+        for object in objects where ["complete", "verified"].contains(object["state"] as? String) {
+            #expect(hashes.contains(try #require(object["sha256"] as? String)), "\(object)")
+        }
+        // The whole capture brings the rest.
+        try OxbowProgram.succeed(["replay", capture.path, "--vault", folder / "vault", "--dialect", "all"])
+        try expect(try OxbowProgram.succeed(["verify", "--vault", folder / "vault", "--json"]), toHold: capture)
+    }
+
+    @Test func `a capture that ends within a packet`() throws {
+        let capture = try CaptureCase.named("d08-versions")
+        let folder = try TemporaryFolder()
+        let whole = try Pcap(contentsOf: capture.path)
+        var records = whole.records[..<(whole.records.count / 2)]
+        if let last = records.popLast() { records.append(last.dropLast(last.count / 2)) }
+        let file = folder / "cut.pcap"
+        try whole.write(records, to: file)
+        let outcome = try OxbowProgram.succeed(["replay", file, "--vault", folder / "vault", "--dialect", "all"])
+        #expect(outcome.errors.contains(file), "\(outcome.errors)")
+        #expect(try OxbowProgram.run(["replay", file, "--vault", folder / "vault", "--strict"]).status == 1)
+        try OxbowProgram.succeed(["replay", capture.path, "--vault", folder / "vault", "--dialect", "all"])
+        try expect(try OxbowProgram.succeed(["verify", "--vault", folder / "vault", "--json"]), toHold: capture)
+    }
+
     @Test func `a cut tail yields everything before it and a warning`() throws {
         let capture = try CaptureCase.named("d40-base")
         let folder = try TemporaryFolder()

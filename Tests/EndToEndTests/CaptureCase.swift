@@ -12,9 +12,11 @@ struct CaptureCase: CustomTestStringConvertible, Sendable {
         var key: String?
         var size: UInt64?
         var sha256: String?
+        var md5: String?
         var complete: Bool?
         var parts: [UInt64]?
         var missing_bytes: UInt64?
+        var client_port: UInt16?
         var version_id: String?
         var note: String?
 

@@ -9,6 +9,22 @@ import Testing
         try OxbowProgram.succeed(["replay", "--vault", vault, "--dialect", "all"] + capture.arguments)
         let verified = try OxbowProgram.succeed(["verify", "--vault", vault, "--json"])
         try expect(verified, toHold: capture)
+        try expectProof(verified, of: capture)
+    }
+
+    /// Every whole object of S3 with a digest in its traffic is verified by it. In these captures that is the ETag: the
+    /// truth's own MD5 says that it is one; with a dash it is that of parts.
+    private func expectProof(_ verified: OxbowProgram.Outcome, of capture: CaptureCase) throws {
+        let objects = try verified.objects()
+        for line in try capture.truth() where line.kind == "state" && line.complete == true && line.dialect == "s3" {
+            let name = "\(line.bucket ?? "")/\(line.key ?? "")"
+            let object = try #require(
+                objects.first { $0["key"] as? String == line.key && $0["bucket"] as? String == line.bucket },
+                "\(name) is missing")
+            let etag = object["etag"] as? String ?? ""
+            guard etag == line.md5 || etag.contains("-") else { continue }
+            #expect(object["state"] as? String == "verified", "\(name) with ETag \(etag) is \(object["state"] ?? "")")
+        }
     }
 
     @Test(arguments: [

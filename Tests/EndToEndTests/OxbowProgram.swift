@@ -71,6 +71,16 @@ final class RunningProgram {
         try process.run()
     }
 
+    /// What it wrote to standard output so far.
+    var outputSoFar: String {
+        String(decoding: FileManager.default.contents(atPath: folder / "output") ?? Data(), as: UTF8.self)
+    }
+
+    /// What it wrote to standard error so far.
+    var errorsSoFar: String {
+        String(decoding: FileManager.default.contents(atPath: folder / "errors") ?? Data(), as: UTF8.self)
+    }
+
     /// Waits for the end.
     func wait() -> OxbowProgram.Outcome {
         process.waitUntilExit()

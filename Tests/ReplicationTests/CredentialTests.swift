@@ -25,6 +25,14 @@ import Testing
         withExtendedLifetime(folder) {}
     }
 
+    @Test func `dev-null for a file is no file`() throws {
+        let environment = [
+            "AWS_ACCESS_KEY_ID": "E", "AWS_SECRET_ACCESS_KEY": "ES", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_CONFIG_FILE": "/dev/null",
+        ]
+        #expect(try CredentialChain(environment: environment).find().credentials?.accessKeyID == "E")
+    }
+
     @Test func `profiles are read as the AWS command line reads them`() throws {
         let (folder, environment) = try files(
             """

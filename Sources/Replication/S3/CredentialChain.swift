@@ -112,10 +112,19 @@ public struct CredentialChain: Sendable {
         return (name, settings, credentialsPath)
     }
 
+    /// The longest credentials or config file, in bytes.
+    private static let fileBytesMax = 1 << 20
+
     /// A missing file is an empty one; an unreadable one is an error, since silence would look like "no credentials".
     private static func file(_ path: String, isConfig: Bool) throws(ReplicationError) -> ProfileFile {
         guard FileManager.default.fileExists(atPath: path) else { return ProfileFile("", isConfig: isConfig) }
-        guard let data = FileManager.default.contents(atPath: path), data.count <= 1 << 20 else {
+        let data: Data
+        do {
+            // Not by its size first: /dev/null is how people say that there is no file.
+            guard let file = FileHandle(forReadingAtPath: path) else { throw CocoaError(.fileReadNoPermission) }
+            data = try file.read(upToCount: fileBytesMax + 1) ?? Data()
+            guard data.count <= fileBytesMax else { throw CocoaError(.fileReadTooLarge) }
+        } catch {
             throw .credentials(
                 reason: "\(path) cannot be read, or is larger than 1 MiB", remedy: "Check its permissions")
         }

@@ -1,0 +1,163 @@
+public import Capture
+internal import Vaults
+
+/// Why a tap could not be started, or ended early.
+public enum TapError: Error, CustomStringConvertible, Sendable {
+    /// An interface could not be opened.
+    case live(LiveError)
+    /// As for a replay.
+    case storing(ReplayError)
+
+    /// What happened, where, and what to do.
+    public var description: String {
+        switch self {
+        case .live(let error): error.description
+        case .storing(let error): error.description
+        }
+    }
+}
+
+/// Taps interfaces into a vault: a capture thread for each, then the same front end, hashers and writer as a replay.
+///
+/// Making the value opens the interfaces, which is all that needs privileges; `run` may follow after they were dropped.
+public struct TapRun: ~Copyable {
+    private let options: TapOptions
+    private let stop: StopFlag
+    private var captures: LiveCaptures
+
+    /// Opens the interfaces.
+    public init(_ options: TapOptions, stop: StopFlag = StopFlag()) throws(TapError) {
+        self.options = options
+        self.stop = stop
+        do throws(LiveError) {
+            captures = try LiveCaptures.open(options.interfaces, options.live)
+        } catch {
+            throw .live(error)
+        }
+    }
+
+    /// What libpcap warned of when it opened the interfaces.
+    public var warnings: [String] { captures.warnings }
+
+    /// Runs until the stop flag is raised, then takes in what was captured, commits, and returns. `progress` is called
+    /// now and then on the calling thread; what it returns changes the run.
+    public consuming func run(progress: (TapStatus) -> TapChange? = { _ in nil }) throws(TapError) -> TapReport {
+        let began = SystemClock.monotonic
+        // Raised by the writer when it fails; the user's own flag is left alone.
+        let abort = StopFlag()
+        let store: TapStore
+        do throws(ReplayError) { store = try TapStore(options.storing, abort: abort) } catch { throw .storing(error) }
+        let bell = WakeDescriptor()
+        let endCaptures = StopFlag()
+        let stale = SpoolFile.removeStale(in: store.spoolFolder)
+        var problems: [String] = stale > 0 ? ["removed \(stale) spool files of a tap that did not end in order"] : []
+        let ports = makePorts(store.spoolFolder, bell, &problems)
+        let threads = PortThreads(ports, until: endCaptures)
+        let watch = EndpointWatch(reader: store.reader)
+        let watchThread = WorkerThread(name: "endpoints") { watch.run() }
+        let ended = WakeDescriptor()
+        let front = TapFront(
+            store.frontParts(options.storing), ports: ports, bell: bell, ended: ended,
+            commitNanoseconds: options.storing.durability.commitNanoseconds)
+        let frontThread = WorkerThread(name: "front") { front.run() }
+
+        // This thread waits for nothing but time and the end, so that signals and statistics go on whatever storage does.
+        var progressAt = began
+        var report: ReplayReport?
+        while report == nil {
+            if stop.isRaised || abort.isRaised, !endCaptures.isRaised {
+                endCaptures.raise()
+                for port in ports { port.alert() }
+            }
+            if SystemClock.monotonic &- progressAt >= UInt64(max(1, options.progressMilliseconds)) * 1_000_000 {
+                progressAt = SystemClock.monotonic
+                let status = self.status(front, ports, problems, watch.take(), since: began)
+                problems = []
+                if let change = progress(status) { apply(change, to: front, ports) }
+            }
+            ended.wait(milliseconds: min(50, max(1, options.progressMilliseconds)))
+            report = front.takeReport()
+        }
+        frontThread.join()
+        threads.join()
+        let writer = store.finish()
+        watch.end()
+        watchThread.join()
+        let last = status(front, ports, problems, watch.take(), since: began)
+        _ = progress(last)
+        guard let writer, var report else { throw .storing(.setup("the vault's writer ended without a word")) }
+        if let failure = writer.failure { throw .storing(.vault(failure)) }
+        report.take(writer)
+        report.seconds = last.seconds
+        report.capturedBytes = last.interfaces.reduce(0) { $0 + $1.capturedBytes }
+        return TapReport(replay: report, interfaces: last.interfaces)
+    }
+
+    private mutating func makePorts(
+        _ spoolFolder: String, _ bell: WakeDescriptor, _ problems: inout [String]
+    ) -> [TapPort] {
+        var ports: [TapPort] = []
+        let count = captures.count
+        var index = 0
+        while let capture = captures.takeNext() {
+            var spool: SpoolFile?
+            if options.spoolBytes > 0 {
+                do throws(SpoolError) {
+                    spool = try SpoolFile(folder: spoolFolder, name: "\(index).spool")
+                } catch {
+                    problems.append("no spool, so an overload leaves flows out at once: \(error)")
+                }
+            }
+            let relay = FrameRelay(
+                memoryBytes: options.queueBytes / count, spoolBytes: options.spoolBytes / count, spool: spool,
+                consumer: bell)
+            ports.append(TapPort(capture, options: options.live, tunnels: options.storing.tunnels, relay: relay))
+            index += 1
+        }
+        return ports
+    }
+
+    private func apply(_ change: TapChange, to front: TapFront, _ ports: [TapPort]) {
+        if let scope = change.scope { front.use(scope) }
+        if let filter = change.filter { for port in ports { port.use(filter: filter) } }
+        if let bytes = change.spoolBytes { for port in ports { port.relay.use(spoolBytes: bytes / ports.count) } }
+    }
+
+    private func status(
+        _ front: TapFront, _ ports: [TapPort], _ problems: [String], _ endpoints: [EndpointSighting],
+        since began: UInt64
+    ) -> TapStatus {
+        let snapshot = front.snapshot
+        return TapStatus(
+            seconds: Double(SystemClock.monotonic &- began) / 1e9, packets: snapshot.packets,
+            openFlows: snapshot.openFlows, deliveredBytes: snapshot.deliveredBytes, gapBytes: snapshot.gapBytes,
+            interfaces: ports.map(\.report), newEndpoints: endpoints,
+            problems: problems + ports.flatMap { $0.takeProblems() })
+    }
+}
+
+/// The threads of the ports and of their spools.
+private struct PortThreads: ~Copyable {
+    private let done: BoundedQueue<Int>
+    private let count: Int
+
+    init(_ ports: [TapPort], until stop: StopFlag) {
+        count = 2 * ports.count
+        let done = BoundedQueue<Int>(capacity: count)
+        self.done = done
+        for (index, port) in ports.enumerated() {
+            WorkerThread(name: "capture-\(index)") {
+                port.run(until: stop)
+                done.push(index)
+            }.detach()
+            WorkerThread(name: "spool-\(index)") {
+                port.relay.runSpooler()
+                done.push(index)
+            }.detach()
+        }
+    }
+
+    consuming func join() {
+        for _ in 0..<count { _ = done.pop() }
+    }
+}
