@@ -44,7 +44,9 @@ let package = Package(
     products: [
         .executable(name: "oxbow", targets: ["oxbow"]),
         // For the fuzz targets under Tools/fuzz, which are a package of their own.
-        .library(name: "OxbowParsers", targets: ["Objects", "Packets", "Capture", "Flows", "Exchanges", "Dialects"]),
+        .library(
+            name: "OxbowParsers",
+            targets: ["Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects"]),
     ],
     dependencies: [
         // Command line: parsing, help, completions, man page.
@@ -73,6 +75,7 @@ let package = Package(
         layer("Packets", []),
         layer("Capture", ["Packets", "CPcap", "CLinux"]),
         layer("Flows", ["Objects", "Packets"]),
+        layer("Cleartext", ["Objects", "Flows", "COpenSSL"]),
         layer("Exchanges", ["Objects", "Flows", httpTypes, nioCore, nioHPACK]),
         layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
         layer("Blocks", ["Objects", "COpenSSL", "CChecksums", "CLinux"]),
@@ -88,9 +91,8 @@ let package = Package(
         layer(
             "Pipeline",
             [
-                "Objects", "Packets", "Capture", "Flows", "Exchanges", "Dialects", "Blocks", "Catalog", "Vaults",
-                "CLinux",
-                logging,
+                "Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects", "Blocks", "Catalog",
+                "Vaults", "CLinux", logging,
             ]),
         .executableTarget(
             name: "oxbow",
@@ -104,6 +106,7 @@ let package = Package(
         tests(of: "Packets", ["Packets"]),
         tests(of: "Capture", ["Capture", "Packets", "CPcap"]),
         tests(of: "Flows", ["Flows", "Packets", "Objects"]),
+        tests(of: "Cleartext", ["Cleartext", "Flows", "Objects"]),
         tests(of: "Exchanges", ["Exchanges", "Flows", "Objects", httpTypes, nioCore, nioHPACK]),
         tests(of: "Dialects", ["Dialects", "Exchanges", "Flows", "Objects", httpTypes]),
         tests(of: "Blocks", ["Blocks", "Objects"]),

@@ -22,9 +22,16 @@ extension CaptureFile {
                 try requireBlock(length)
                 try readStatistics(length)
                 try skipBlock(length)
+            case PcapngBlock.decryptionSecrets:
+                counters.skippedBlocks &+= 1
+                counters.secretsBlocks &+= 1
+                if length <= limits.secretsBytesMax {
+                    try require(Int(length), headerLength: PcapngBlock.emptyLength)
+                    try readSecrets(length)
+                }
+                try skipBlock(length)
             default:
                 counters.skippedBlocks &+= 1
-                if type == PcapngBlock.decryptionSecrets { counters.secretsBlocks &+= 1 }
                 try skipBlock(length)
             }
         }
@@ -106,6 +113,24 @@ extension CaptureFile {
             CaptureInterface(
                 linkType: interface.linkType, snapLength: interface.snapLength, name: interface.name))
         readings.append(InterfaceReading(linkType: interface.linkType, scale: interface.scale))
+    }
+
+    /// Keeps what a Decryption Secrets Block holds until it is asked for (draft-ietf-opsawg-pcapng §4.7).
+    private mutating func readSecrets(_ length: UInt32) throws(Stop) {
+        let order = section.order
+        // One that contradicts itself holds no secrets, but hides no packets either.
+        let read = try withBlock(length) { block throws(CaptureFault.Kind) in PcapngSecrets(block, order) }
+        guard let secrets = read, secretsBytes &+ secrets.bytes.count <= limits.secretsBytesMax else { return }
+        secretsBytes &+= secrets.bytes.count
+        self.secrets.append(CapturedSecrets(type: secrets.type, bytes: secrets.bytes))
+    }
+
+    /// Gives out the secrets that were met since the last call.
+    mutating func takeSecrets() -> [CapturedSecrets] {
+        guard !secrets.isEmpty else { return [] }
+        secretsBytes = 0
+        defer { secrets = [] }
+        return secrets
     }
 
     private mutating func readStatistics(_ length: UInt32) throws(Stop) {

@@ -35,6 +35,10 @@ public struct CaptureFile: ~Copyable {
     /// For each of `interfaces`, what its packets need (pcapng).
     var readings: [InterfaceReading] = []
 
+    /// Secrets met and not asked for yet, and their bytes: no more than one record may have.
+    var secrets: [CapturedSecrets] = []
+    var secretsBytes = 0
+
     /// What the bytes are read as.
     enum Format: BitwiseCopyable {
         case pcap(PcapHeader)

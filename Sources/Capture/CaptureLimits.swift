@@ -4,6 +4,9 @@ public struct CaptureLimits: Hashable, Sendable {
     /// corruption and ends the file (``CaptureFault/Kind/recordTooLong(length:limit:)``). The default holds any frame that
     /// Linux makes (BIG TCP: 512 KiB) several times over.
     public var recordBytesMax: Int = 2 << 20
+    /// Longest Decryption Secrets Block that is read, and bytes of secrets that may wait to be asked for; a longer one is
+    /// skipped like any block that is not needed. The default holds the secrets of ten thousand sessions.
+    public var secretsBytesMax: Int = 16 << 20
     /// Bytes read at a time, the memory of one open file while no record is longer. The default stays within a second-level
     /// cache.
     public var windowBytes: Int = 512 << 10

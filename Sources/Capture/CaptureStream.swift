@@ -11,6 +11,8 @@ public struct CaptureStream: ~Copyable {
     public private(set) var faults: [CaptureFault] = []
     /// Bytes of all files when they were opened.
     public let bytesTotal: UInt64
+    /// True when a file is of a format that can hold secrets: pcapng.
+    public let mayHoldSecrets: Bool
     /// True when the last frame was given out.
     public private(set) var isAtEnd = false
 
@@ -29,6 +31,7 @@ public struct CaptureStream: ~Copyable {
     private var packets: UInt64 = 0
     private var filteredPackets: UInt64 = 0
     private var bytesOfClosedFiles: UInt64 = 0
+    private var secretsOfClosedFiles: [CapturedSecrets] = []
     /// The file of the current frame.
     private var currentFile = 0
 
@@ -57,8 +60,10 @@ public struct CaptureStream: ~Copyable {
         var files = OpenCaptures(count: paths.count)
         var summaries: [CaptureFileSummary] = []
         var waiting: [Waiting] = []
+        var mayHoldSecrets = false
         for (index, path) in paths.enumerated() {
             var probed = try CaptureFile(path: path, limits: limits)
+            if case .pcapng = probed.format { mayHoldSecrets = true }
             // A file that is damaged before its first packet comes first, and ends with its fault.
             let time = probed.advance()?.time ?? 0
             waiting.append(Waiting(time: time, file: index))
@@ -77,6 +82,7 @@ public struct CaptureStream: ~Copyable {
             filter = try PacketFilter(expression, linkTypes: linkTypes.isEmpty ? [.ethernet] : linkTypes)
         }
         bytesTotal = summaries.reduce(0) { $0 &+ $1.bytesTotal }
+        self.mayHoldSecrets = mayHoldSecrets
         self.limits = limits
         self.paths = paths
         self.files = files
@@ -95,6 +101,15 @@ extension CaptureStream {
             sink.frame(frame, unsafe RawSpan(_unsafeStart: frameStart, byteCount: Int(frame.capturedLength)))
         }
         return !isAtEnd
+    }
+
+    /// Gives out the secrets that stand in the files, as far as they were read since the last call. Ask between calls of
+    /// ``run(into:atMost:)``: a block may stand behind the packets it is for.
+    public mutating func takeSecrets() -> [CapturedSecrets] {
+        var secrets = secretsOfClosedFiles
+        secretsOfClosedFiles = []
+        for index in 0..<files.count { secrets += files.takeSecrets(index) }
+        return secrets
     }
 
     /// Calls `body` with the next frame and its bytes, or returns nil at the end.
@@ -208,6 +223,7 @@ extension CaptureStream {
         if let fault = summary.fault { faults.append(fault) }
         settled[index] = summary
         bytesOfClosedFiles &+= summary.bytesTotal
+        secretsOfClosedFiles += files.takeSecrets(index)
         files.close(index)
     }
 

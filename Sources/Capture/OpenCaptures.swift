@@ -60,6 +60,12 @@ struct OpenCaptures: ~Copyable {
         return unsafe slots[index].bytesRead
     }
 
+    /// Secrets that an open file met since the last call.
+    mutating func takeSecrets(_ index: Int) -> [CapturedSecrets] {
+        guard isOpen[index] else { return [] }
+        return unsafe slots[index].takeSecrets()
+    }
+
     /// Number of slots.
     var count: Int { isOpen.count }
 }

@@ -178,6 +178,21 @@ struct PcapngPacket: BitwiseCopyable {
     }
 }
 
+/// What a Decryption Secrets Block holds (§4.7).
+struct PcapngSecrets {
+    var type: UInt32
+    var bytes: [UInt8]
+
+    /// Reads a whole block.
+    init?(_ block: borrowing RawSpan, _ order: ByteOrder) {
+        guard block.byteCount >= 20 else { return nil }
+        type = order.load32(block, at: 8)
+        let length = Int(order.load32(block, at: 12))
+        guard block.byteCount >= 20 &+ length else { return nil }
+        bytes = (16..<16 &+ length).map { block.byte($0) }
+    }
+}
+
 /// What an Interface Statistics Block says of drops (§4.6).
 struct PcapngDrops: BitwiseCopyable {
     /// Index within the section.

@@ -20,6 +20,25 @@ extension FlowState {
         lastSpeaker = half
     }
 
+    /// Takes a gap whose length is not known: wherever it begins, the place in the messages is lost. A body ends there,
+    /// since nothing that follows can be given an offset in it.
+    mutating func missUnknown<Sink: ExchangeSink & ~Copyable>(
+        _ half: HalfConnection, at offset: UInt64, next: UInt64, cause: GapCause, _ context: SegmentContext,
+        _ sink: inout Sink, _ desk: inout Desk
+    ) {
+        guard opaque == nil, next > offset, next > self[half].next else { return }
+        switch self[half].phase {
+        case .length, .chunkLine, .chunkData, .chunkEnd, .untilClose:
+            self[half].next = offset
+            if !probation.isEmpty { dropProbation(&desk) }
+            breakBody(half, at: offset, cause: cause, context, &sink, &desk)
+            self[half].next = next
+            lastSpeaker = half
+        case .boundary, .head, .trailers, .refusedBody, .probation, .unsynchronised, .ended:
+            miss(half, at: offset, length: next - offset, cause: cause, context, &sink, &desk)
+        }
+    }
+
     private mutating func passGap<Sink: ExchangeSink & ~Copyable>(
         _ half: HalfConnection, _ length: UInt64, _ cause: GapCause, _ context: SegmentContext,
         _ sink: inout Sink, _ desk: inout Desk

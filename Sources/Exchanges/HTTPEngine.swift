@@ -81,6 +81,16 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
         flows[slot].miss(half, at: offset, length: length, cause: cause, context, &sink, &desk)
     }
 
+    /// Bytes of unknown number that will never come.
+    public mutating func gapOfUnknownLength(
+        _ flow: FlowHandle, _ half: HalfConnection, at offset: UInt64, next: UInt64, cause: GapCause,
+        _ context: SegmentContext
+    ) {
+        guard let slot = slot(of: flow) else { return }
+        if flows[slot].connection >= 0 { return missUnknownFrames(slot, half, next: next, cause, context) }
+        flows[slot].missUnknown(half, at: offset, next: next, cause: cause, context, &sink, &desk)
+    }
+
     /// The half-connection ended.
     public mutating func end(
         _ flow: FlowHandle, _ half: HalfConnection, _ reason: StreamEnd, _ context: SegmentContext

@@ -107,8 +107,24 @@ public protocol StreamSink: ~Copyable {
     mutating func gap(
         _ flow: FlowHandle, _ half: HalfConnection, at offset: UInt64, length: UInt64, cause: GapCause,
         _ context: SegmentContext)
+    /// Bytes that will never come and whose number is not known, as when encrypted ones are missing. What follows has
+    /// offsets from `next` on, so that offsets still ascend and positions of both halves still agree; their difference
+    /// to `offset` says nothing. The default reports a gap of that length, for sinks that count no bytes.
+    mutating func gapOfUnknownLength(
+        _ flow: FlowHandle, _ half: HalfConnection, at offset: UInt64, next: UInt64, cause: GapCause,
+        _ context: SegmentContext)
     /// The half-connection will deliver nothing more.
     mutating func end(_ flow: FlowHandle, _ half: HalfConnection, _ reason: StreamEnd, _ context: SegmentContext)
     /// Both halves ended; the slot is free after this call.
     mutating func close(_ flow: FlowHandle, _ context: SegmentContext)
+}
+
+extension StreamSink where Self: ~Copyable {
+    /// Reports a gap up to `next`.
+    public mutating func gapOfUnknownLength(
+        _ flow: FlowHandle, _ half: HalfConnection, at offset: UInt64, next: UInt64, cause: GapCause,
+        _ context: SegmentContext
+    ) {
+        gap(flow, half, at: offset, length: next &- offset, cause: cause, context)
+    }
 }

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Capture
+internal import Cleartext
 internal import Dialects
 internal import Exchanges
 internal import Flows
@@ -10,7 +11,7 @@ internal import Packets
 /// Every layer is generic over the next, so the whole chain from packet to block buffer is specialised code without an
 /// existential, an allocation or a lock per packet.
 struct FrontEnd: ~Copyable, FrameSink {
-    typealias Chain = FlowAssembler<HTTPEngine<DialectEngine<BlockSplitter<BatchHandOver>>>>
+    typealias Chain = FlowAssembler<CleartextEngine<HTTPEngine<DialectEngine<BlockSplitter<BatchHandOver>>>>>
 
     private(set) var decapsulator: Decapsulator
     private(set) var flows: Chain
@@ -52,15 +53,24 @@ struct FrontEnd: ~Copyable, FrameSink {
     mutating func note(_ loss: CaptureLoss) { flows.note(loss) }
 
     /// Judges what is asked from now on by this scope.
-    mutating func use(_ scope: Scope) { flows.sink.sink.use(scope) }
+    mutating func use(_ scope: Scope) { flows.sink.sink.sink.use(scope) }
 
     /// Hands over what has gathered, so that it becomes durable although no batch is full.
-    mutating func flush() { flows.sink.sink.sink.flush(lastPacket: lastPacket) }
+    mutating func flush() { flows.sink.sink.sink.sink.flush(lastPacket: lastPacket) }
+
+    /// Takes secrets, and goes on with the flows that waited for them.
+    mutating func take(_ secrets: [SecretEvent]) {
+        if !secrets.isEmpty { flows.sink.take(secrets) }
+    }
+
+    /// True when flows wait for secrets.
+    var awaitsSecrets: Bool { flows.sink.waitingFlows > 0 }
 
     /// The capture ended: every flow ends, and everything is handed over.
     mutating func finish() {
         decapsulator.finish()
         flows.finishCapture(time: lastTime, packet: lastPacket)
+        flows.sink.finish()
         flush()
     }
 }

@@ -1,9 +1,22 @@
 internal import Capture
+internal import Cleartext
 internal import Dialects
 internal import Exchanges
 internal import Flows
 internal import Packets
 public import Vaults
+
+/// TLS flows of one host that could not be read, for one reason.
+public struct UndecryptableLine: Sendable, Codable {
+    /// The name that the clients asked for (SNI), or the server's address.
+    public var host: String
+    /// `key-missing`, `capture-started-late`, `unsupported`, `framing-lost` or `malformed`.
+    public var reason: String
+    /// Number of flows.
+    public var flows: UInt64
+    /// Bytes of their records that were not read, both directions together.
+    public var bytes: UInt64
+}
 
 /// What a replay saw, did and lost.
 public struct ReplayReport: Sendable, Codable {
@@ -23,6 +36,10 @@ public struct ReplayReport: Sendable, Codable {
     public var captureFaults: [String] = []
     /// Counters of the reassembly that are not zero.
     public var flows: [String: UInt64] = [:]
+    /// Counters of the TLS layer that are not zero.
+    public var cleartext: [String: UInt64] = [:]
+    /// What could not be decrypted, by host and reason, the largest first.
+    public var undecryptable: [UndecryptableLine] = []
     /// Counters of the HTTP parser that are not zero.
     public var exchanges: [String: UInt64] = [:]
     /// Counters of the dialects that are not zero.
@@ -38,7 +55,7 @@ public struct ReplayReport: Sendable, Codable {
 
     init(
         stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
-        wasStopped: Bool
+        wasStopped: Bool, unreadableKeyLogLines: UInt64
     ) {
         self.init(front: front, writer: writer, seconds: seconds, wasStopped: wasStopped)
         let statistics = stream.statistics
@@ -46,6 +63,7 @@ public struct ReplayReport: Sendable, Codable {
         capturedBytes = statistics.capturedBytes
         filteredPackets = statistics.filteredPackets
         captureFaults = stream.faults.map { String(describing: $0) }
+        if unreadableKeyLogLines > 0 { cleartext["unreadableKeyLogLines"] = unreadableKeyLogLines }
     }
 
     /// What is known without the capture.
@@ -59,14 +77,19 @@ public struct ReplayReport: Sendable, Codable {
         ]
         decapsulation = decapsulated.filter { $0.value > 0 }
         flows = Self.nonZero(front.flows.counters)
-        exchanges = Self.nonZero(front.flows.sink.counters)
-        for (name, count) in Self.nonZero(front.flows.sink.counters.http2) { exchanges["http2.\(name)"] = count }
+        cleartext = Self.nonZero(front.flows.sink.counters)
+        if front.flows.sink.secretsTaken > 0 { cleartext["secrets"] = front.flows.sink.secretsTaken }
+        undecryptable = front.flows.sink.undecryptable.map {
+            UndecryptableLine(host: $0.host, reason: $0.reason.rawValue, flows: $0.flows, bytes: $0.bytes)
+        }
+        exchanges = Self.nonZero(front.flows.sink.sink.counters)
+        for (name, count) in Self.nonZero(front.flows.sink.sink.counters.http2) { exchanges["http2.\(name)"] = count }
         for kind in OpaqueKind.allCases {
-            let count = front.flows.sink.counters[opaque: kind]
+            let count = front.flows.sink.sink.counters[opaque: kind]
             if count.flows > 0 { exchanges["opaqueFlows.\(kind)"] = count.flows }
             if count.bytes > 0 { exchanges["opaqueBytes.\(kind)"] = count.bytes }
         }
-        dialects = front.flows.sink.sink.counters.report
+        dialects = front.flows.sink.sink.sink.counters.report
         take(writer)
         self.seconds = Double(seconds.components.seconds) + Double(seconds.components.attoseconds) / 1e18
         self.wasStopped = wasStopped

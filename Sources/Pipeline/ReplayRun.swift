@@ -1,5 +1,6 @@
 internal import Blocks
 public import Capture
+internal import Cleartext
 internal import Dialects
 internal import Exchanges
 internal import Flows
@@ -46,6 +47,7 @@ public struct ReplayRun {
         } catch {
             throw .capture(error)
         }
+        var keyLogs = try KeyLogFiles(options.keyLogs)
         let hasher: OpenSSLBlockHasher
         do throws(BlocksError) { hasher = try OpenSSLBlockHasher() } catch { throw .setup(error.description) }
 
@@ -67,13 +69,23 @@ public struct ReplayRun {
 
         let splitter = BlockSplitter(pool: pool, output: BatchHandOver(to: unhashed, pool: pool))
         let dialects = DialectEngine(options: options.dialects, sink: splitter)
-        let flows = FlowAssembler(sink: HTTPEngine(sink: dialects))
-        var front = FrontEnd(decapsulator: Decapsulator(options: options.tunnels.decapsulator), flows: flows)
+        let cleartext = CleartextEngine(
+            sink: HTTPEngine(sink: dialects), expectsSecrets: !keyLogs.isEmpty || stream.mayHoldSecrets)
+        var front = FrontEnd(
+            decapsulator: Decapsulator(options: options.tunnels.decapsulator), flows: FlowAssembler(sink: cleartext))
         let began = ContinuousClock.now
-        while !stop.isRaised, stream.run(into: &front, atMost: 4096) {
+        front.take(keyLogs.read())
+        // Secrets at the head of a capture are there once its first packet was read.
+        var step = 1
+        while !stop.isRaised, stream.run(into: &front, atMost: step) {
+            step = 4096
+            front.take(KeyLogFiles.secrets(in: stream.takeSecrets()))
+            if front.awaitsSecrets { front.take(keyLogs.read()) }
             progress(
                 ReplayProgress(bytesRead: stream.bytesRead, bytesTotal: stream.bytesTotal, packets: front.lastPacket))
         }
+        front.take(KeyLogFiles.secrets(in: stream.takeSecrets()))
+        front.take(keyLogs.read(isLast: true))
         front.finish()
         for queue in unhashed { queue.close() }
         hasherThreads.join()
@@ -83,7 +95,8 @@ public struct ReplayRun {
         guard let result = outcome.take() else { throw .setup("the vault's writer ended without a word") }
         if let failure = result.failure { throw .vault(failure) }
         return ReplayReport(
-            stream: stream, front: front, writer: result, seconds: began.duration(to: .now), wasStopped: stop.isRaised)
+            stream: stream, front: front, writer: result, seconds: began.duration(to: .now), wasStopped: stop.isRaised,
+            unreadableKeyLogLines: keyLogs.unreadableLines)
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Capture
+internal import Cleartext
 internal import Dialects
 internal import Exchanges
 internal import Flows
@@ -65,7 +66,8 @@ final class TapFront: Sendable {
         let engine = DialectEngine(options: parts.dialects, sink: splitter)
         var front = FrontEnd(
             decapsulator: Decapsulator(options: parts.tunnels.decapsulator),
-            flows: FlowAssembler(sink: HTTPEngine(sink: engine)))
+            // A tap is given no secrets yet: TLS is counted by host.
+            flows: FlowAssembler(sink: CleartextEngine(sink: HTTPEngine(sink: engine), expectsSecrets: false)))
         var merge = FrameMerge(ports)
         let began = SystemClock.monotonic
         var flushed = began

@@ -7,6 +7,7 @@ struct Configuration: Codable {
     var vault: String?
     var blockSize: String?
     var dialect: String?
+    var keyLogs: [String]?
     var filter: String?
     var scope: [String]?
     var s3Endpoints: [String]?
@@ -31,6 +32,7 @@ struct Configuration: Codable {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case vault, dialect, filter, scope, hashers, memory, tenants, interfaces, snaplen, buffer, promiscuous, user
         case statistics
+        case keyLogs = "keys"
         case blockSize = "block-size"
         case s3Endpoints = "s3-endpoints"
         case commitBytes = "commit-bytes"

@@ -23,6 +23,13 @@ struct ReplayCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Captures: pcap or pcapng files.", valueName: "file"))
     var files: [String]
 
+    @Option(
+        name: .customLong("keys"),
+        help: ArgumentHelp(
+            "TLS secrets in the NSS key log format (SSLKEYLOGFILE); read on while the file grows. Repeatable. Secrets inside a pcapng are found without it.",
+            valueName: "file"))
+    var keyLogs: [String] = []
+
     @OptionGroup var ingest: IngestOptions
 
     @Flag(help: "Exit with 1 when a capture is cut or corrupt.")
@@ -32,7 +39,9 @@ struct ReplayCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let options = try ingest.options(captures: files, vault: vault.path(), vault.configuration())
+        let configured = try vault.configuration()
+        var options = try ingest.options(captures: files, vault: vault.path(), configured)
+        options.keyLogs = keyLogs.isEmpty ? configured.keyLogs ?? [] : keyLogs
         Interruption.install()
         var progress = ProgressLine(isEnabled: !json)
         let report: ReplayReport

@@ -19,6 +19,10 @@ extension ReplayReport {
             let fragments = decapsulation["reassembledFragments", default: 0]
             try Terminal.print("\(datagrams) datagrams put together from \(fragments) fragments")
         }
+        for line in undecryptable {
+            try Terminal.print(
+                "not decrypted: \(line.flows) flows of \(line.host), \(ByteText.text(line.bytes)), \(line.reason)")
+        }
         for (name, count) in exchanges.sorted(by: { $0.key < $1.key }) where name.hasPrefix("opaqueBytes.") {
             try Terminal.print("not readable: \(ByteText.text(count)) of \(name.dropFirst("opaqueBytes.".count))")
         }

@@ -152,6 +152,31 @@ import Testing
         #expect(own.statistics.secretsBlocks == 1)
     }
 
+    @Test func `a secrets block is given out once, if it is sound and within the limit`() throws {
+        var builder = CaptureBuilder()
+        builder.section()
+        builder.interface()
+        builder.enhanced(0, 1, packet(1))
+        builder.block(10, builder.u32(0x544C_534B) + builder.u32(5) + Array("abcde\0\0\0".utf8))
+        builder.block(10, builder.u32(0x544C_534B) + builder.u32(4_000) + Array(repeating: 65, count: 8))
+        builder.block(10, builder.u32(0x544C_534B) + builder.u32(60) + Array(repeating: 65, count: 60))
+        builder.enhanced(0, 2, packet(2))
+        var limits = CaptureLimits()
+        limits.secretsBytesMax = 40
+        let path = try folder.write("secrets.pcapng", builder.bytes)
+        var stream = try CaptureStream(paths: [path], limits: limits)
+        let mayHoldSecrets = stream.mayHoldSecrets
+        #expect(mayHoldSecrets)
+        var packets = 0
+        while stream.next({ _, _ in true }) != nil { packets += 1 }
+        let secrets = stream.takeSecrets()
+        let (faults, blocks) = (stream.faults, stream.statistics.secretsBlocks)
+        #expect(packets == 2 && faults.isEmpty && blocks == 3)
+        #expect(secrets.map(\.bytes) == [Array("abcde".utf8)] && secrets.first?.type == CapturedSecrets.keyLog)
+        let more = stream.takeSecrets()
+        #expect(more.isEmpty)
+    }
+
     @Test func `more interfaces than the limit end the file`() throws {
         var builder = CaptureBuilder()
         builder.section()

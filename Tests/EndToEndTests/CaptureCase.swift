@@ -56,6 +56,15 @@ struct CaptureCase: CustomTestStringConvertible, Sendable {
         return FileManager.default.fileExists(atPath: stem + ".pcapng") ? stem + ".pcapng" : stem + ".pcap"
     }
 
+    /// The key log beside it, if there is one.
+    var keyLog: String? {
+        let path = Self.folder.path + "/\(name)/\(name).keys"
+        return FileManager.default.fileExists(atPath: path) ? path : nil
+    }
+
+    /// The arguments that replay it: the capture, and its key log.
+    var arguments: [String] { (keyLog.map { ["--keys", $0] } ?? []) + [path] }
+
     /// All lines of the truth.
     func truth() throws -> [Truth] {
         let text = try String(contentsOfFile: Self.folder.path + "/\(name)/expect.jsonl", encoding: .utf8)

@@ -6,7 +6,7 @@ import Testing
     func `replayed`(_ capture: CaptureCase) throws {
         let folder = try TemporaryFolder()
         let vault = folder / "vault"
-        try OxbowProgram.succeed(["replay", "--vault", vault, "--dialect", "all", capture.path])
+        try OxbowProgram.succeed(["replay", "--vault", vault, "--dialect", "all"] + capture.arguments)
         let verified = try OxbowProgram.succeed(["verify", "--vault", vault, "--json"])
         try expect(verified, toHold: capture)
         try expectProof(verified, of: capture)
@@ -29,14 +29,16 @@ import Testing
 
     @Test(arguments: [
         "d01-boto3-basic", "d02-boto3-multipart", "d07-awschunked-plain", "d08-versions", "d66-gaps-keepalive",
+        "d23-tls13-chacha20",
     ])
     func `replayed twice, the second time storing no block`(_ name: String) throws {
         let capture = try CaptureCase.named(name)
         let folder = try TemporaryFolder()
         let vault = folder / "vault"
-        try OxbowProgram.succeed(["replay", "--vault", vault, "--dialect", "all", capture.path])
+        try OxbowProgram.succeed(["replay", "--vault", vault, "--dialect", "all"] + capture.arguments)
         let first = try OxbowProgram.succeed(["ls", "--vault", vault, "--json", "--deleted"]).text
-        let again = try OxbowProgram.succeed(["replay", "--vault", vault, "--dialect", "all", "--json", capture.path])
+        let again = try OxbowProgram.succeed(
+            ["replay", "--vault", vault, "--dialect", "all", "--json"] + capture.arguments)
         let report = try #require(try again.objects().last)
         let stored = try #require(report["vault"] as? [String: Any])
         #expect(stored["newBlocks"] as? Int == 0)

@@ -96,6 +96,8 @@ struct Conversation {
     struct Delivery {
         var lost: [(half: HalfConnection, range: Range<UInt64>)] = []
         var cause = GapCause.notCaptured
+        /// Gaps come without their length.
+        var hidesLengths = false
         /// Segments before this one passed before the capture began.
         var firstSegment = 0
         /// Deliver in runs of at most so many bytes, each a segment of its own.
@@ -217,7 +219,11 @@ private struct ScriptedAssembler {
         into engine: inout HTTPEngine<Recorder>
     ) {
         guard let due = next[Int(half.rawValue)], offset > due else { return }
-        engine.gap(flow, wire(half), at: due, length: offset - due, cause: delivery.cause, context)
+        if delivery.hidesLengths {
+            engine.gapOfUnknownLength(flow, wire(half), at: due, next: offset, cause: delivery.cause, context)
+        } else {
+            engine.gap(flow, wire(half), at: due, length: offset - due, cause: delivery.cause, context)
+        }
         next[Int(half.rawValue)] = offset
     }
 

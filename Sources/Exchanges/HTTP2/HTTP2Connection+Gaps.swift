@@ -33,6 +33,20 @@ extension HTTP2Connection {
         }
     }
 
+    /// Takes a gap of unknown length: where the next frame begins is not known either, and of the bodies under way how
+    /// much is missing. What follows has offsets from `next` on.
+    mutating func missUnknown<Sink: ExchangeSink & ~Copyable>(
+        _ half: HalfConnection, next: UInt64, cause: GapCause, _ context: SegmentContext, _ sink: inout Sink,
+        _ desk: inout Desk
+    ) {
+        guard givenUp == nil, self[half].phase != .ended, next > self[half].next || !self[half].hasBegun else { return }
+        self[half].hasBegun = true
+        if self[half].phase != .lost { loseFrames(half, cause, context, &sink, &desk) }
+        self[half].lossCause = cause
+        self[half].next = next
+        self[half].search.skip(to: next)
+    }
+
     /// Passes over what the gap takes of the phase at hand, and returns how much that is.
     private mutating func passGap<Sink: ExchangeSink & ~Copyable>(
         _ left: UInt64, _ half: HalfConnection, _ cause: GapCause, _ context: SegmentContext, _ sink: inout Sink,

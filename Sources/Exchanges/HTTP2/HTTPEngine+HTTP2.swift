@@ -67,6 +67,13 @@ extension HTTPEngine where Sink: ~Copyable {
         if connections[index]?.givenUp != nil { forget(slot) }
     }
 
+    /// Takes a gap of unknown length.
+    mutating func missUnknownFrames(
+        _ slot: Int, _ half: HalfConnection, next: UInt64, _ cause: GapCause, _ context: SegmentContext
+    ) {
+        connections[Int(flows[slot].connection)]?.missUnknown(half, next: next, cause: cause, context, &sink, &desk)
+    }
+
     /// Takes the end of a half-connection of an HTTP/2 connection.
     mutating func finishFrames(_ slot: Int, _ half: HalfConnection, _ reason: StreamEnd, _ context: SegmentContext) {
         connections[Int(flows[slot].connection)]?.finish(half, reason, context, &sink, &desk)

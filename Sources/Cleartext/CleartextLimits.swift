@@ -1,0 +1,31 @@
+/// What the layer may hold and how long it tries, whatever the traffic. Every limit has a policy and a counter in
+/// ``CleartextCounters``.
+public struct CleartextLimits: Sendable, Hashable {
+    /// Bytes of ciphertext of one flow that wait for a key, each piece charged with 96 bytes beside its payload. Beyond,
+    /// the flow is given up as key-missing; counted as `parkedFlowLimit`.
+    public var parkedFlowBytes = 16 << 20
+    /// Bytes of ciphertext of all flows that wait for keys, charged as above. Beyond, the flow that has waited longest is
+    /// given up as key-missing; counted as `parkedTotalLimit`.
+    public var parkedBytes = 256 << 20
+    /// Bytes of one hello message. A longer one makes the flow undecryptable; counted as `helloLimit`.
+    public var helloBytes = 65_536
+    /// Attempts to open a record after one gap, each with another record number or key, before the half-connection is
+    /// given up; counted as `searchLimit`. An attempt costs as much as reading the record.
+    public var searchTrials = 8_192
+    /// Record numbers tried for one record after a gap.
+    public var searchSequences: UInt64 = 1_024
+    /// Sessions whose secrets are tried on a flow whose handshake was not seen: the newest ones.
+    public var identifySessions = 64
+    /// Attempts to open the first whole record of such a flow; counted as `identifyLimit`.
+    public var identifyTrials = 16_384
+    /// The same for all flows together, a few microseconds each; policy and counter as for `identifyTrials`.
+    public var identifyTrialsTotal = 2_097_152
+    /// Bytes of room for incomplete records that flows keep for the next record. Beyond, a flow gives its room back
+    /// after each record and takes it anew, which costs an allocation; counted as `gatherLimit`.
+    public var gatherBytes = 64 << 20
+    /// Hosts named in the account of what could not be read; further ones share one line.
+    public var hosts = 1_024
+
+    /// The defaults.
+    public init() {}
+}

@@ -1,0 +1,145 @@
+import Flows
+import Objects
+
+/// What waits for a key or for the server's word on 0-RTT data.
+extension TLSFlow {
+    /// True when something that comes for this half must wait behind what waits already. A half without its key holds up
+    /// the other too, so that requests still come before their responses.
+    func mustQueue(_ half: TLSHalf) -> Bool {
+        half.block != .none || awaitsKey || (!parked.isEmpty && parked.contains { $0.half == half.half })
+    }
+
+    /// Keeps something for later.
+    func park(
+        _ kind: Parked.Kind, _ half: HalfConnection, _ offset: UInt64, _ context: SegmentContext,
+        _ desk: inout CleartextDesk
+    ) {
+        let event = Parked(kind: kind, half: half, offset: offset, context: context)
+        parkedCharge += event.charge
+        desk.parkedBytes += event.charge
+        parked.append(event)
+    }
+
+    /// Goes on where the server's word on 0-RTT data was awaited, if it came.
+    func goOn<Sink: StreamSink & ~Copyable>(_ sink: inout Sink, _ desk: inout CleartextDesk) {
+        guard !parked.isEmpty || initiator.block == .server || responder.block == .server else { return }
+        let client = half(clientHalf)
+        guard client.block == .server, session.acceptsEarlyData != nil, reason == nil, !awaitsKey else { return }
+        client.block = .none
+        retry(client, &sink, &desk)
+        drain(&sink, &desk)
+    }
+
+    /// Goes on where a key was missing, if it is there now. False when it is not.
+    func resume<Sink: StreamSink & ~Copyable>(_ sink: inout Sink, _ desk: inout CleartextDesk) -> Bool {
+        guard reason == nil, awaitsKey else { return true }
+        for half in [initiator, responder] where half.block == .key {
+            half.block = .none
+            retry(half, &sink, &desk)
+            if half.block == .key { return false }
+        }
+        desk.counters.lateKeys += 1
+        drain(&sink, &desk)
+        goOn(&sink, &desk)
+        return !awaitsKey
+    }
+
+    /// Reads the record in `partial` again, or searches what has gathered there.
+    private func retry<Sink: StreamSink & ~Copyable>(
+        _ half: TLSHalf, _ sink: inout Sink, _ desk: inout CleartextDesk
+    ) {
+        let context = half.origins.last?.context ?? opening
+        if half.phase == .searching {
+            search(half, isLast: false, context, &sink, &desk)
+        } else {
+            readGathered(half, context, &sink, &desk)
+        }
+    }
+
+    /// Lets everything that waited come again; what must wait still is parked again in the same order.
+    private func drain<Sink: StreamSink & ~Copyable>(_ sink: inout Sink, _ desk: inout CleartextDesk) {
+        let events = parked
+        parked = []
+        desk.parkedBytes -= parkedCharge
+        parkedCharge = 0
+        for event in events {
+            switch event.kind {
+            case .bytes(let bytes):
+                receive(event.half, unsafe bytes.span.bytes, at: event.offset, event.context, &sink, &desk)
+            case .gap(let length, let cause):
+                miss(event.half, at: event.offset, length: length, cause, event.context, &sink, &desk)
+            case .end(let how): end(event.half, how, event.context, &sink, &desk)
+            }
+        }
+    }
+
+    // MARK: Flows without a handshake
+
+    /// Looks for the session of a flow whose hellos were not seen, by trying the newest ones on its first whole record.
+    /// TLS 1.3 only: the keys of TLS 1.2 depend on both randoms. Always done with the record.
+    func identify<Sink: StreamSink & ~Copyable>(
+        _ half: TLSHalf, _ record: RawSpan, endsAt end: UInt64, _ context: SegmentContext, _ sink: inout Sink,
+        _ desk: inout CleartextDesk
+    ) -> Bool {
+        identifications += 1
+        var sessions = desk.store.newestSessions(desk.limits.identifySessions)
+        if let random = session.clientRandom {
+            // Only the server's hello is missing.
+            let client = desk.store.secrets(.clientApplication, random, transcript: nil)
+            let server = desk.store.secrets(.serverApplication, random, transcript: nil)
+            sessions = zip(client, server).map { (client: $0, server: $1) }
+        }
+        var candidates: [(suite: CipherSuite, session: (client: SecretBytes, server: SecretBytes), isClient: Bool)] = []
+        // The server is the one with the well-known port, where only one has such.
+        let ports = (description.initiatorPort < 1_024, description.responderPort < 1_024)
+        let knowsRoles = self.session.clientRandom != nil || ports.0 != ports.1
+        if self.session.clientRandom == nil, ports.0 != ports.1 {
+            clientHalf = ports.0 ? .fromResponder : .fromInitiator
+        }
+        for session in sessions {
+            for suite in CipherSuite.version13(secretLength: session.client.count) {
+                candidates.append((suite, session, isClient(half)))
+                // Who asks and who answers is a guess as well.
+                if !knowsRoles { candidates.append((suite, session, !isClient(half))) }
+            }
+        }
+        // The first records may still be of the handshake, so a few are tried; the first one under most numbers.
+        let share = identifications == 1 ? 2 : 2 * Self.identificationsMax
+        let trials = UInt64(desk.limits.identifyTrials / share / max(1, candidates.count))
+        for candidate in candidates {
+            let secret = candidate.isClient ? candidate.session.client : candidate.session.server
+            guard let keys = RecordKeys.version13(candidate.suite, secret) else { continue }
+            for number in 0..<max(1, trials) where desk.identifyTrials < desk.limits.identifyTrialsTotal {
+                desk.identifyTrials += 1
+                guard let opened = unsafe keys.protection.open(record, sequence: number, into: desk.room.start) else {
+                    continue
+                }
+                desk.counters.identifiedFlows += 1
+                clientHalf = candidate.isClient ? half.half : half.half.opposite
+                identified = candidate.session
+                session.isVersion13 = true
+                session.suite = candidate.suite
+                half.keys = keys
+                half.epoch = .application
+                half.sequence = number + 1
+                let other = self.half(half.half.opposite)
+                let otherStart = other.partial.isEmpty ? other.next : other.partialStart
+                other.epoch = .application
+                other.isSequenceKnown = false
+                beginSearch(other, from: otherStart, .captureStartedLate)
+                take(half, opened, endsAt: end, context, context, &sink, &desk)
+                return true
+            }
+        }
+        guard candidates.isEmpty || identifications >= Self.identificationsMax else {
+            desk.counters.skippedHandshakeRecords += 1
+            return true
+        }
+        if !candidates.isEmpty { desk.counters.identifyLimit += 1 }
+        giveUp(.startedLate, context, &sink, &desk)
+        return true
+    }
+
+    /// Records of a flow that sessions are tried on.
+    private static let identificationsMax = 16
+}
