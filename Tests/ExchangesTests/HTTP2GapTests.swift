@@ -61,6 +61,26 @@ import Testing
         }
     }
 
+    @Test func `a gap of unknown length leaves no wrong byte, and a body in which it lies is not whole`() {
+        let script = mixedScript()
+        for half in [HalfConnection.fromInitiator, .fromResponder] {
+            for length: UInt64 in [1, 1_448, 20_000] {
+                for start in stride(from: UInt64(0), to: script.talk.sent(by: half), by: 3_001) {
+                    let end = min(start + length, script.talk.sent(by: half))
+                    let outcome = script.talk.play(.init(lost: [(half, start..<end)], hidesLengths: true))
+                    Self.check(outcome, "\(half) \(start)..<\(end)")
+                }
+            }
+            for frame in script.frames(half, half == .fromInitiator ? 1 : 5, 0) where frame.range.count > 400 {
+                let lost = frame.range.lowerBound + 30..<frame.range.upperBound - 300
+                let outcome = script.talk.play(.init(lost: [(half, lost)], hidesLengths: true))
+                let harmed = outcome.exchanges.first { $0.path == (half == .fromInitiator ? "/one" : "/three") }
+                let body = half == .fromInitiator ? harmed?.request : harmed?.response
+                #expect(body?.end != .framed && outcome.counters.http2.frameLosses == 1, "\(half) \(lost)")
+            }
+        }
+    }
+
     @Test(arguments: 0..<60) func `many gaps leave no wrong byte, however runs are cut`(seed: UInt64) {
         var generator = FixedGenerator(state: seed)
         let talk = mixedScript().talk
