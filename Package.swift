@@ -112,7 +112,7 @@ let package = Package(
         tests(of: "Blocks", ["Blocks", "Objects"]),
         tests(of: "Catalog", ["Catalog", "Blocks", "Objects"]),
         tests(of: "Storage", ["Storage", "Blocks", "Objects"]),
-        tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Objects"]),
+        tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Objects", "CRocksDB"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
         tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),

@@ -44,8 +44,12 @@ struct VaultRecovery: ~Copyable {
             let catalog = try RocksCatalog(path: layout.catalog, mode: .readOnly)
             if try !isBehind(catalog, store(layout, about)) { return catalog }
         } catch {
-            // A lost catalog is made anew below.
-            guard case .missing = error else { throw .catalog(error.description) }
+            switch error {
+            // A lost catalog is made anew below, and one whose making a crash cut short, before all its tables were
+            // there, is finished; one of another version is refused there.
+            case .missing, .wrongVersion(_, "other tables", _): break
+            default: throw .catalog(error.description)
+            }
         }
         do throws(VaultError) {
             try runIfUnlocked(layout, about)

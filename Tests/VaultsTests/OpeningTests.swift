@@ -1,4 +1,5 @@
 import Blocks
+import CRocksDB
 import Foundation
 import Objects
 import Testing
@@ -106,6 +107,21 @@ import Testing
             }
             #expect(try fileBytes(file) == fileBytes(foreign))
         }
+    }
+
+    @Test func `with a catalog whose making was cut short is read all the same`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder / "vault"
+        try makeVault(path)
+        try FileManager.default.removeItem(atPath: path + "/catalog")
+        // What RocksDB leaves when it ends between making its files and the first of our tables.
+        let options = rocksdb_options_create()
+        defer { rocksdb_options_destroy(options) }
+        rocksdb_options_set_create_if_missing(options, 1)
+        var failure: UnsafeMutablePointer<CChar>?
+        rocksdb_close(rocksdb_open(options, path + "/catalog", &failure))
+        #expect(failure == nil)
+        try expectIntact(path)
     }
 
     @Test func `without its catalog gets it back from the segments, by a reader or a writer`() throws {
