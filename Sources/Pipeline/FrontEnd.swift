@@ -20,9 +20,21 @@ struct FrontEnd: ~Copyable, FrameSink {
     private(set) var lastTime: UInt64 = 0
     private var ties = TieBreaker()
 
-    init(decapsulator: consuming Decapsulator, flows: consuming Chain) {
-        self.decapsulator = decapsulator
-        self.flows = flows
+    /// What a front end is made of.
+    struct Parts: Sendable {
+        var pool: BlockPool
+        var hashers: [BoundedQueue<IngestBatch>]
+        var dialects: DialectOptions
+        var tunnels: TunnelOptions
+    }
+
+    /// A front end for one thread. With `expectsSecrets`, TLS flows wait for theirs instead of being given up at once.
+    init(_ parts: Parts, expectsSecrets: Bool) {
+        let splitter = BlockSplitter(pool: parts.pool, output: BatchHandOver(to: parts.hashers, pool: parts.pool))
+        let dialects = DialectEngine(options: parts.dialects, sink: splitter)
+        let cleartext = CleartextEngine(sink: HTTPEngine(sink: dialects), expectsSecrets: expectsSecrets)
+        decapsulator = Decapsulator(options: parts.tunnels.decapsulator)
+        flows = FlowAssembler(sink: cleartext)
     }
 
     mutating func frame(_ frame: CapturedFrame, _ bytes: RawSpan) {

@@ -1,10 +1,4 @@
-internal import Blocks
 public import Capture
-internal import Cleartext
-internal import Dialects
-internal import Exchanges
-internal import Flows
-internal import Packets
 public import Vaults
 
 /// Why a replay could not be done.
@@ -48,31 +42,9 @@ public struct ReplayRun {
             throw .capture(error)
         }
         var keyLogs = try KeyLogFiles(options.keyLogs)
-        let hasher: OpenSSLBlockHasher
-        do throws(BlocksError) { hasher = try OpenSSLBlockHasher() } catch { throw .setup(error.description) }
-
-        let count = max(1, options.hashers)
-        let unhashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
-        let hashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
-        let opened = BoundedQueue<Result<WriterThread.Opened, VaultError>>(capacity: 1)
-        let outcome = ResultSlot<WriterThread.Outcome>()
-        let writer = WriterThread(options: options, input: hashed, opened: opened, outcome: outcome, stop: stop)
-        let writerThread = WorkerThread(name: "writer") { writer.run() }
-        guard case .success(let vault) = opened.pop() else {
-            writerThread.join()
-            if let failure = outcome.take()?.failure { throw .vault(failure) }
-            throw .setup("the vault's writer ended without a word")
-        }
-        let pool = vault.pool
-        // Not an array: threads cannot be copied. One chain of joins per hasher instead.
-        let hasherThreads = HasherThreads(count: count, from: unhashed, to: hashed, pool: pool, hasher: hasher)
-
-        let splitter = BlockSplitter(pool: pool, output: BatchHandOver(to: unhashed, pool: pool))
-        let dialects = DialectEngine(options: options.dialects, sink: splitter)
-        let cleartext = CleartextEngine(
-            sink: HTTPEngine(sink: dialects), expectsSecrets: !keyLogs.isEmpty || stream.mayHoldSecrets)
+        let store = try IngestStore(options, stop: stop)
         var front = FrontEnd(
-            decapsulator: Decapsulator(options: options.tunnels.decapsulator), flows: FlowAssembler(sink: cleartext))
+            store.frontParts(options), expectsSecrets: !keyLogs.isEmpty || stream.mayHoldSecrets)
         let began = ContinuousClock.now
         front.take(keyLogs.read())
         // Secrets at the head of a capture are there once its first packet was read.
@@ -87,46 +59,9 @@ public struct ReplayRun {
         front.take(KeyLogFiles.secrets(in: stream.takeSecrets()))
         front.take(keyLogs.read(isLast: true))
         front.finish()
-        for queue in unhashed { queue.close() }
-        hasherThreads.join()
-        for queue in hashed { queue.close() }
-        writerThread.join()
-
-        guard let result = outcome.take() else { throw .setup("the vault's writer ended without a word") }
-        if let failure = result.failure { throw .vault(failure) }
+        let writer = try store.finish()
         return ReplayReport(
-            stream: stream, front: front, writer: result, seconds: began.duration(to: .now), wasStopped: stop.isRaised,
+            stream: stream, front: front, writer: writer, seconds: began.duration(to: .now), wasStopped: stop.isRaised,
             unreadableKeyLogLines: keyLogs.unreadableLines)
-    }
-}
-
-/// The hashing threads: each takes batches from its own queue and hands them on in its own queue, so that order is kept.
-struct HasherThreads: ~Copyable {
-    private let done: BoundedQueue<Int>
-    private let count: Int
-
-    init(
-        count: Int, from source: [BoundedQueue<IngestBatch>], to target: [BoundedQueue<IngestBatch>], pool: BlockPool,
-        hasher: OpenSSLBlockHasher
-    ) {
-        self.count = count
-        let done = BoundedQueue<Int>(capacity: count)
-        self.done = done
-        for index in 0..<count {
-            let (input, output) = (source[index], target[index])
-            WorkerThread(name: "hasher-\(index)") {
-                while var batch = input.pop() {
-                    hasher.hash(&batch.blocks, in: pool)
-                    let blocks = batch.blocks
-                    if !output.push(batch) { pool.release(blocks) }
-                }
-                done.push(index)
-            }.detach()
-        }
-    }
-
-    /// Waits until every thread has handed on its last batch.
-    consuming func join() {
-        for _ in 0..<count { _ = done.pop() }
     }
 }

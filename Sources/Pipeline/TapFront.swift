@@ -1,10 +1,6 @@
-internal import Blocks
 internal import Capture
-internal import Cleartext
 internal import Dialects
-internal import Exchanges
 internal import Flows
-internal import Packets
 internal import Synchronization
 
 /// The front end of a tap, on a thread of its own: it waits for storage when block buffers are short, and whoever watches
@@ -18,15 +14,7 @@ final class TapFront: Sendable {
         var gapBytes: UInt64 = 0
     }
 
-    /// What the front end needs to be made.
-    struct Parts: Sendable {
-        var pool: BlockPool
-        var hashers: [BoundedQueue<IngestBatch>]
-        var dialects: DialectOptions
-        var tunnels: TunnelOptions
-    }
-
-    private let parts: Parts
+    private let parts: FrontEnd.Parts
     private let ports: [TapPort]
     private let bell: WakeDescriptor
     private let ended: WakeDescriptor
@@ -42,7 +30,8 @@ final class TapFront: Sendable {
     /// A front end for these ports, which wake `bell` when they have something; `ended` is woken at the end. What is half
     /// a batch is flushed twice in each `commitNanoseconds`, so that it becomes durable as soon as what is a whole one.
     init(
-        _ parts: Parts, ports: [TapPort], bell: WakeDescriptor, ended: WakeDescriptor, commitNanoseconds: UInt64
+        _ parts: FrontEnd.Parts, ports: [TapPort], bell: WakeDescriptor, ended: WakeDescriptor,
+        commitNanoseconds: UInt64
     ) {
         self.parts = parts
         self.ports = ports
@@ -62,12 +51,8 @@ final class TapFront: Sendable {
 
     /// The thread's body: runs until every port has ended and everything of theirs was taken in.
     func run() {
-        let splitter = BlockSplitter(pool: parts.pool, output: BatchHandOver(to: parts.hashers, pool: parts.pool))
-        let engine = DialectEngine(options: parts.dialects, sink: splitter)
-        var front = FrontEnd(
-            decapsulator: Decapsulator(options: parts.tunnels.decapsulator),
-            // A tap is given no secrets yet: TLS is counted by host.
-            flows: FlowAssembler(sink: CleartextEngine(sink: HTTPEngine(sink: engine), expectsSecrets: false)))
+        // A tap is given no secrets yet: TLS is counted by host.
+        var front = FrontEnd(parts, expectsSecrets: false)
         var merge = FrameMerge(ports)
         let began = SystemClock.monotonic
         var flushed = began

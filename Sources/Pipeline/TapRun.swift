@@ -45,8 +45,8 @@ public struct TapRun: ~Copyable {
         let began = SystemClock.monotonic
         // Raised by the writer when it fails; the user's own flag is left alone.
         let abort = StopFlag()
-        let store: TapStore
-        do throws(ReplayError) { store = try TapStore(options.storing, abort: abort) } catch { throw .storing(error) }
+        let store: IngestStore
+        do throws(ReplayError) { store = try IngestStore(options.storing, stop: abort) } catch { throw .storing(error) }
         let bell = WakeDescriptor()
         let endCaptures = StopFlag()
         let stale = SpoolFile.removeStale(in: store.spoolFolder)
@@ -80,14 +80,17 @@ public struct TapRun: ~Copyable {
         }
         frontThread.join()
         threads.join()
-        let writer = store.finish()
+        let writer: Result<WriterThread.Outcome, ReplayError>
+        do throws(ReplayError) { writer = .success(try store.finish()) } catch { writer = .failure(error) }
         watch.end()
         watchThread.join()
         let last = status(front, ports, problems, watch.take(), since: began)
         _ = progress(last)
-        guard let writer, var report else { throw .storing(.setup("the vault's writer ended without a word")) }
-        if let failure = writer.failure { throw .storing(.vault(failure)) }
-        report.take(writer)
+        guard var report else { throw .storing(.setup("the front end ended without a report")) }
+        switch writer {
+        case .success(let outcome): report.take(outcome)
+        case .failure(let error): throw .storing(error)
+        }
         report.seconds = last.seconds
         report.capturedBytes = last.interfaces.reduce(0) { $0 + $1.capturedBytes }
         return TapReport(replay: report, interfaces: last.interfaces)

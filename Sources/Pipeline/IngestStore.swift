@@ -1,10 +1,9 @@
 internal import Blocks
-internal import Dialects
 internal import Vaults
 
-/// What stands behind a tap's front end: hashers, writer and verifier on their threads.
-struct TapStore: ~Copyable {
-    /// Where packets wait that memory has no room for.
+/// What stands behind a front end, of a replay or a tap: hashers, the vault's writer and verifiers, each on its threads.
+struct IngestStore: ~Copyable {
+    /// Where packets of a tap wait that memory has no room for.
     let spoolFolder: String
     /// Sees each commit.
     let reader: VaultReader
@@ -15,8 +14,9 @@ struct TapStore: ~Copyable {
     private let hashers: HasherThreads
     private let writer: WorkerThread
 
-    /// Opens the vault and starts the threads. `abort` is raised when the writer fails.
-    init(_ options: ReplayOptions, abort: StopFlag) throws(ReplayError) {
+    /// Opens the vault and starts the threads. `stop` is raised when the writer fails, so that the front end ends too;
+    /// whoever raises it earlier cuts the settling after the last batch short, and nothing else.
+    init(_ options: ReplayOptions, stop: StopFlag) throws(ReplayError) {
         let hasher: OpenSSLBlockHasher
         do throws(BlocksError) { hasher = try OpenSSLBlockHasher() } catch { throw .setup(error.description) }
         let count = max(1, options.hashers)
@@ -24,12 +24,12 @@ struct TapStore: ~Copyable {
         let hashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
         let opened = BoundedQueue<Result<WriterThread.Opened, VaultError>>(capacity: 1)
         let outcome = ResultSlot<WriterThread.Outcome>()
-        let body = WriterThread(options: options, input: hashed, opened: opened, outcome: outcome, stop: abort)
+        let body = WriterThread(options: options, input: hashed, opened: opened, outcome: outcome, stop: stop)
         let thread = WorkerThread(name: "writer") { body.run() }
         guard case .success(let vault) = opened.pop() else {
             thread.join()
             if let failure = outcome.take()?.failure { throw .vault(failure) }
-            throw .setup("the vault's writer ended without a word")
+            throw Self.endedWithoutWord
         }
         spoolFolder = VaultLayout(root: options.vault).spool
         reader = vault.reader
@@ -42,16 +42,20 @@ struct TapStore: ~Copyable {
     }
 
     /// What a front end needs that feeds the hashers.
-    func frontParts(_ options: ReplayOptions) -> TapFront.Parts {
-        TapFront.Parts(pool: pool, hashers: unhashed, dialects: options.dialects, tunnels: options.tunnels)
+    func frontParts(_ options: ReplayOptions) -> FrontEnd.Parts {
+        FrontEnd.Parts(pool: pool, hashers: unhashed, dialects: options.dialects, tunnels: options.tunnels)
     }
 
-    /// Nothing more comes: waits until everything is committed and settled. Nil if the writer died without a word.
-    consuming func finish() -> WriterThread.Outcome? {
+    /// Nothing more comes: waits until everything is committed and settled, and says what the writer did.
+    consuming func finish() throws(ReplayError) -> WriterThread.Outcome {
         for queue in unhashed { queue.close() }
         hashers.join()
         for queue in hashed { queue.close() }
         writer.join()
-        return outcome.take()
+        guard let result = outcome.take() else { throw Self.endedWithoutWord }
+        if let failure = result.failure { throw .vault(failure) }
+        return result
     }
+
+    private static var endedWithoutWord: ReplayError { .setup("the vault's writer ended without a word") }
 }

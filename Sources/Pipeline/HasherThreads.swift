@@ -1,0 +1,32 @@
+internal import Blocks
+
+/// The hashing threads: each takes batches from its own queue and hands them on in its own queue, so that order is kept.
+struct HasherThreads: ~Copyable {
+    private let done: BoundedQueue<Int>
+    private let count: Int
+
+    init(
+        count: Int, from source: [BoundedQueue<IngestBatch>], to target: [BoundedQueue<IngestBatch>], pool: BlockPool,
+        hasher: OpenSSLBlockHasher
+    ) {
+        self.count = count
+        let done = BoundedQueue<Int>(capacity: count)
+        self.done = done
+        for index in 0..<count {
+            let (input, output) = (source[index], target[index])
+            WorkerThread(name: "hasher-\(index)") {
+                while var batch = input.pop() {
+                    hasher.hash(&batch.blocks, in: pool)
+                    let blocks = batch.blocks
+                    if !output.push(batch) { pool.release(blocks) }
+                }
+                done.push(index)
+            }.detach()
+        }
+    }
+
+    /// Waits until every thread has handed on its last batch.
+    consuming func join() {
+        for _ in 0..<count { _ = done.pop() }
+    }
+}
