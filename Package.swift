@@ -35,6 +35,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -55,7 +56,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         // Logging facade.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        // Byte buffers for HPACK; byte buffers and HTTP heads of the migration client.
+        // Metrics facade.
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        // The HTTP server of metrics; byte buffers for HPACK; byte buffers and HTTP heads of the migration client.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         // HPACK, the header compression of HTTP/2 (RFC 7541).
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -88,6 +91,7 @@ let package = Package(
                 "Objects", "Blocks", "Catalog", "Vaults", "COpenSSL", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
                 logging,
             ]),
+        layer("Telemetry", [coreMetrics, nioCore, nioHTTP1, nioPosix]),
         layer(
             "Pipeline",
             [
@@ -114,6 +118,7 @@ let package = Package(
         tests(of: "Storage", ["Storage", "Blocks", "Objects"]),
         tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Objects", "CRocksDB"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
+        tests(of: "Telemetry", ["Telemetry", coreMetrics]),
         tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
     ]
