@@ -96,7 +96,7 @@ let package = Package(
             "Pipeline",
             [
                 "Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects", "Blocks", "Catalog",
-                "Vaults", "CLinux", logging,
+                "Vaults", "CLinux", "COpenSSL", logging,
             ]),
         .executableTarget(
             name: "oxbow",

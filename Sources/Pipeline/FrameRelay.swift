@@ -143,7 +143,7 @@ final class FrameRelay: @unchecked Sendable {
             case .slot(let slot, let byteCount):
                 let chunk = Chunk(arena: Int32(arenas), byteCount: byteCount)
                 let place = unsafe UnsafeMutableRawBufferPointer(start: address(of: chunk.arena), count: byteCount)
-                let code = unsafe spool?.read(place, at: slot * Self.arenaBytes) ?? EIO
+                let code = unsafe spool?.read(place, slot: slot) ?? EIO
                 let isEmpty = state.withLock { state in
                     state.spooled.removeFirst()
                     state.freeSlots.append(slot)
@@ -195,7 +195,7 @@ final class FrameRelay: @unchecked Sendable {
             }
             holdsBytes = true
             let bytes = unsafe UnsafeRawBufferPointer(start: address(of: chunk.arena), count: chunk.byteCount)
-            let code = unsafe spool.write(bytes, at: slot * Self.arenaBytes)
+            let code = unsafe spool.write(bytes, slot: slot)
             state.withLock { settle(&$0, chunk, slot, code) }
             consumer.wake()
         }

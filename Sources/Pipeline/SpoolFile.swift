@@ -1,30 +1,44 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
-/// The file in which packets wait that memory has no room for: slots of one arena each.
+/// The file in which packets wait that memory has no room for: slots of one arena each, encrypted.
 ///
 /// It survives nothing and is never synced: what it holds was not taken in yet, and a later run cannot know what came
-/// between. A file that an earlier run left behind is removed when it is opened. Reading and writing different slots from
-/// two threads is safe: every call names its place.
+/// between. Packets carry credentials, so they are sealed under a key that is drawn when the file is made and never leaves
+/// memory: a file that a killed run leaves behind tells nobody anything, and the next run removes it. Reading and writing
+/// different slots from two threads is safe: every call names its place, and each direction has a cipher of its own.
 final class SpoolFile: Sendable {
     let path: String
     private let descriptor: Int32
+    private let writer: Mutex<Writer>
+    private let opener: Mutex<SpoolSeal>
+
+    /// Bytes from one slot of the file to the next: an arena and what sealing adds, in whole pages.
+    static let slotBytes = FrameRelay.arenaBytes + 4096
 
     /// Makes the file, and its folder when that is missing.
-    init(folder: String, name: String) throws(SpoolError) {
-        path = "\(folder)/\(name)"
+    convenience init(folder: String, name: String) throws(SpoolError) {
+        let path = "\(folder)/\(name)"
         if unsafe mkdir(folder, 0o700) != 0, errno != EEXIST { throw SpoolError(path: folder, errno: errno) }
         if unsafe unlink(path) != 0, errno != ENOENT { throw SpoolError(path: path, errno: errno) }
-        // Packets may hold what only the vault's owner may read.
-        descriptor = unsafe oxbow_open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
-        guard descriptor >= 0 else { throw SpoolError(path: path, errno: errno) }
+        try self.init(opening: path, O_RDWR | O_CREAT | O_EXCL, isOwned: true)
     }
 
     /// A spool on a device that is there already, and stays.
-    init(device: String) throws(SpoolError) {
-        path = ""
-        descriptor = unsafe oxbow_open(device, O_RDWR, 0)
-        guard descriptor >= 0 else { throw SpoolError(path: device, errno: errno) }
+    convenience init(device: String) throws(SpoolError) { try self.init(opening: device, O_RDWR, isOwned: false) }
+
+    private init(opening file: String, _ flags: Int32, isOwned: Bool) throws(SpoolError) {
+        guard let seals = SpoolSeal.pair() else {
+            throw SpoolError(
+                path: file, reason: "OpenSSL gives no key or no AES-256-GCM, and nothing is written in clear")
+        }
+        let descriptor = unsafe oxbow_open(file, flags, 0o600)
+        guard descriptor >= 0 else { throw SpoolError(path: file, errno: errno) }
+        self.descriptor = descriptor
+        path = isOwned ? file : ""
+        writer = Mutex(Writer(seal: seals.sealing))
+        opener = Mutex(seals.opening)
     }
 
     deinit {
@@ -32,33 +46,52 @@ final class SpoolFile: Sendable {
         if !path.isEmpty { unsafe unlink(path) }
     }
 
-    /// Writes bytes at an offset; 0 or the error number.
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int32 {
+    /// Seals an arena's bytes and writes them to a slot; 0 or the error number.
+    func write(_ bytes: UnsafeRawBufferPointer, slot: Int) -> Int32 {
+        precondition(bytes.count <= FrameRelay.arenaBytes)
+        return writer.withLock { writer in
+            guard unsafe writer.seal.seal(bytes, slot: slot, into: writer.room) else { return EIO }
+            return unsafe put(writer.room, bytes.count + SpoolSeal.headerBytes, at: slot * Self.slotBytes)
+        }
+    }
+
+    /// Fills `bytes` with what was written to a slot; 0 or the error number, which is `EIO` when the slot holds anything
+    /// but what was written to it.
+    func read(_ bytes: UnsafeMutableRawBufferPointer, slot: Int) -> Int32 {
+        let offset = slot * Self.slotBytes
+        return unsafe withUnsafeTemporaryAllocation(byteCount: SpoolSeal.headerBytes, alignment: 16) { header in
+            guard let place = bytes.baseAddress, let head = header.baseAddress else { return 0 }
+            let code = unsafe fetch(head, header.count, at: offset)
+            if code != 0 { return code }
+            let bodyCode = unsafe fetch(place, bytes.count, at: offset + header.count)
+            if bodyCode != 0 { return bodyCode }
+            return opener.withLock { unsafe $0.open(bytes, header: head, slot: slot) } ? 0 : EIO
+        }
+    }
+
+    private func put(_ start: UnsafeRawPointer, _ count: Int, at offset: Int) -> Int32 {
         var done = 0
-        while done < bytes.count {
-            guard let start = bytes.baseAddress else { return 0 }
-            let count = unsafe pwrite(descriptor, start + done, bytes.count - done, offset + done)
-            if count < 0 {
+        while done < count {
+            let written = unsafe pwrite(descriptor, start + done, count - done, offset + done)
+            if written < 0 {
                 if errno == EINTR { continue }
                 return errno
             }
-            done += count
+            done += written
         }
         return 0
     }
 
-    /// Fills `bytes` from an offset; 0 or the error number.
-    func read(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int) -> Int32 {
+    private func fetch(_ start: UnsafeMutableRawPointer, _ count: Int, at offset: Int) -> Int32 {
         var done = 0
-        while done < bytes.count {
-            guard let start = bytes.baseAddress else { return 0 }
-            let count = unsafe pread(descriptor, start + done, bytes.count - done, offset + done)
-            if count < 0 {
+        while done < count {
+            let read = unsafe pread(descriptor, start + done, count - done, offset + done)
+            if read < 0 {
                 if errno == EINTR { continue }
                 return errno
             }
-            if count == 0 { return EIO }
-            done += count
+            if read == 0 { return EIO }
+            done += read
         }
         return 0
     }
@@ -80,11 +113,36 @@ final class SpoolFile: Sendable {
         }
         return removed
     }
+
+    /// The cipher of the thread that writes, and the room in which it seals.
+    ///
+    /// `@unchecked Sendable`: the room is known to this noncopyable value alone, and lent under the mutex.
+    @safe
+    private struct Writer: ~Copyable, @unchecked Sendable {
+        var seal: SpoolSeal
+        // Safe: allocated in `init` for one slot, freed only in `deinit`, lent under the mutex.
+        let room: UnsafeMutableRawPointer
+
+        init(seal: consuming SpoolSeal) {
+            self.seal = seal
+            unsafe room = .allocate(byteCount: FrameRelay.arenaBytes + SpoolSeal.headerBytes, alignment: 4096)
+        }
+
+        deinit { unsafe room.deallocate() }
+    }
 }
 
 /// Why there is no spool.
 struct SpoolError: Error, CustomStringConvertible {
     var path: String
-    var errno: Int32
-    var description: String { "\(path): \(unsafe String(cString: oxbow_error_text(errno)))" }
+    var reason: String
+
+    init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
+    init(path: String, errno: Int32) { self.init(path: path, reason: unsafe String(cString: oxbow_error_text(errno))) }
+
+    var description: String { "\(path): \(reason)" }
 }

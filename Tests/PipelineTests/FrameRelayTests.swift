@@ -129,6 +129,50 @@ import Testing
         #expect(told.allSatisfy { $0.cause == .overload && $0.from >= 1_000_000 && $0.through < 1_000_600 })
     }
 
+    @Test func `spools nothing that can be read on the disk, and takes nothing else for it`() throws {
+        try withFolder { folder in
+            let spool = try SpoolFile(folder: folder, name: "0.spool")
+            let secret = Array("Authorization: AWS4-HMAC-SHA256 Credential=CANARY".utf8)
+            let bytes = (0..<1000).flatMap { _ in secret }
+            let slots = [0, 1, 5]
+            for slot in slots { #expect(bytes.withUnsafeBytes { spool.write($0, slot: slot) } == 0) }
+            let file = try [UInt8](Data(contentsOf: URL(fileURLWithPath: spool.path)))
+            #expect(file.count > 5 * Self.arena)
+            #expect(Data(file).range(of: Data("CANARY".utf8)) == nil)
+            // Equal arenas do not look alike either.
+            #expect(file[32..<64] != file[SpoolFile.slotBytes + 32..<SpoolFile.slotBytes + 64])
+
+            var back = [UInt8](repeating: 0, count: bytes.count)
+            let read = { (slot: Int, count: Int) in
+                back.withUnsafeMutableBytes {
+                    spool.read(UnsafeMutableRawBufferPointer(rebasing: $0[..<count]), slot: slot)
+                }
+            }
+            for slot in slots {
+                #expect(read(slot, bytes.count) == 0)
+                #expect(back == bytes)
+            }
+            #expect(read(0, bytes.count - 1) == EIO)
+            #expect(read(2, bytes.count) == EIO)
+            // A bit of the number, of the tag, of the content; then another slot's bytes.
+            for offset in [0, 16, 31, 32, 32 + bytes.count - 1] {
+                try change(spool.path, at: offset, to: [file[offset] ^ 4])
+                #expect(read(0, bytes.count) == EIO, "byte \(offset)")
+                try change(spool.path, at: offset, to: [file[offset]])
+            }
+            try change(spool.path, at: 0, to: file[SpoolFile.slotBytes..<SpoolFile.slotBytes + 32 + bytes.count])
+            #expect(read(0, bytes.count) == EIO)
+            #expect(read(1, bytes.count) == 0)
+        }
+    }
+
+    private func change(_ path: String, at offset: Int, to bytes: some Collection<UInt8>) throws {
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        try file.seek(toOffset: UInt64(offset))
+        try file.write(contentsOf: Data(bytes))
+        try file.close()
+    }
+
     @Test func `removes what an earlier run left in the spool`() throws {
         try withFolder { folder in
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
