@@ -5,6 +5,8 @@ public enum CatalogError: Error, CustomStringConvertible, Hashable {
     case locked(path: String)
     /// There is no catalog at the path.
     case missing(path: String)
+    /// A crash came while the catalog was made: it has nothing in it yet. Opening it for writing finishes it.
+    case unfinished(path: String)
     /// RocksDB found its files damaged. They are only a view: rebuild them.
     case corrupt(path: String, reason: String)
     /// The catalog was written by a version of Oxbow with another format.
@@ -23,6 +25,8 @@ public enum CatalogError: Error, CustomStringConvertible, Hashable {
             "catalog \(path) is in use by another process; wait until it has ended, or use a command that only reads"
         case .missing(let path):
             "no catalog at \(path); check the vault's path, or run `oxbow rebuild` if its segment files are there"
+        case .unfinished(let path):
+            "catalog \(path) is not made to its end; run `oxbow rebuild`, or open the vault for writing"
         case .corrupt(let path, let reason):
             "catalog \(path) is damaged (\(reason)); run `oxbow rebuild` to make it anew from the segment files"
         case .wrongVersion(let path, let found, let expected):

@@ -42,8 +42,9 @@ internal import Glibc
 
     /// Opens the catalog in the folder `path`.
     ///
-    /// Throws ``CatalogError/locked(path:)``, ``CatalogError/missing(path:)``, ``CatalogError/corrupt(path:reason:)``,
-    /// ``CatalogError/wrongVersion(path:found:expected:)`` or ``CatalogError/storage(path:operation:reason:)``.
+    /// Throws ``CatalogError/locked(path:)``, ``CatalogError/missing(path:)``, ``CatalogError/unfinished(path:)`` (only for
+    /// reading), ``CatalogError/corrupt(path:reason:)``, ``CatalogError/wrongVersion(path:found:expected:)`` or
+    /// ``CatalogError/storage(path:operation:reason:)``.
     public init(path: String, mode: Mode, options: RocksOptions = RocksOptions()) throws(CatalogError) {
         guard mode == .create || Self.exists(path + "/CURRENT") else { throw .missing(path: path) }
         guard
@@ -111,12 +112,26 @@ internal import Glibc
         if let found = try value(of: Self.formatKey, in: .meta) {
             let format = String(decoding: found, as: UTF8.self)
             guard format == Self.format else { throw .wrongVersion(path: path, found: format, expected: Self.format) }
+        } else if try !isEmpty() {
+            // The format is the first row that is ever written, and RocksDB keeps the order of writes.
+            throw .corrupt(path: path, reason: "the row of its format is gone")
         } else if mode == .readOnly {
-            throw .wrongVersion(path: path, found: "none", expected: Self.format)
+            throw .unfinished(path: path)
         } else {
             let mutation = CatalogMutation(table: .meta, key: Self.formatKey, value: Array(Self.format.utf8))
             try commit([mutation], index: [], checkpoint: nil)
         }
+    }
+
+    private func isEmpty() throws(CatalogError) -> Bool {
+        var rows = 0
+        for index in 0..<Self.families.count {
+            try unsafe scan(handles[index], prefix: [], from: nil) { _, _ in
+                rows += 1
+                return .stop
+            }
+        }
+        return rows == 0
     }
 
     /// The column family of a table.

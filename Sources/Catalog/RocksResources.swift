@@ -47,6 +47,9 @@ extension CatalogError {
             self = .corrupt(path: path, reason: message)
         } else if message.contains("LOCK") || message.contains("lock hold by current process") {
             self = .locked(path: path)
+        } else if operation == "open", message.contains("Column family not found") {
+            // Tables are made one by one: the rest of them, and the first row, were to come.
+            self = .unfinished(path: path)
         } else if message.contains("Column famil") || message.contains("column famil") {
             self = .wrongVersion(path: path, found: "other tables", expected: RocksCatalog.format)
         } else if operation == "open", message.contains("No such file") {

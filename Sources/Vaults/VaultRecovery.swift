@@ -45,9 +45,8 @@ struct VaultRecovery: ~Copyable {
             if try !isBehind(catalog, store(layout, about)) { return catalog }
         } catch {
             switch error {
-            // A lost catalog is made anew below, and one whose making a crash cut short, before all its tables were
-            // there, is finished; one of another version is refused there.
-            case .missing, .wrongVersion(_, "other tables", _): break
+            // A lost catalog is made anew below, and one whose making a crash cut short is finished.
+            case .missing, .unfinished: break
             default: throw .catalog(error.description)
             }
         }

@@ -146,6 +146,19 @@ final class TemporaryFolder {
         #expect(try rows(try RocksCatalog(path: folder.path, mode: .readOnly), "") == ["a=1", "b=2"])
     }
 
+    /// A catalog with rows, but without the first that is ever written.
+    private func withoutFormat(_ folder: TemporaryFolder, _ mode: RocksCatalog.Mode) throws {
+        do {
+            let writer = try RocksCatalog(path: folder.path, mode: .create)
+            try writer.commit([mutation(.meta, "catalog/format", nil)], index: entries(0..<1), checkpoint: nil)
+        }
+        let error = #expect(throws: CatalogError.self) { _ = try RocksCatalog(path: folder.path, mode: mode) }
+        guard case .corrupt = try #require(error) else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
     @Test func `errors of opening say what to do`() throws {
         let folder = TemporaryFolder()
         #expect(throws: CatalogError.missing(path: folder.path)) {
@@ -163,6 +176,9 @@ final class TemporaryFolder {
         }
         #expect(throws: CatalogError.wrongVersion(path: folder.path, found: "99", expected: "1")) {
             _ = try RocksCatalog(path: folder.path, mode: .readWrite)
+        }
+        for mode in [RocksCatalog.Mode.create, .readOnly] {
+            try withoutFormat(TemporaryFolder(), mode)
         }
         let manifest = try #require(folder.files().first { $0.hasPrefix("MANIFEST") })
         truncate(folder.path + "/" + manifest, 20)
