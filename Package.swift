@@ -71,6 +71,9 @@ let package = Package(
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
         .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // Blocks are stored compressed: zstd for size, lz4 for speed.
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CLinux"),
         .target(name: "CChecksums", exclude: ["README.md"]),
 
@@ -82,9 +85,10 @@ let package = Package(
         layer("Exchanges", ["Objects", "Flows", httpTypes, nioCore, nioHPACK]),
         layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
         layer("Blocks", ["Objects", "COpenSSL", "CChecksums", "CLinux"]),
+        layer("Compression", ["CZstd", "CLZ4"]),
         layer("Catalog", ["Objects", "Blocks", "CRocksDB"]),
-        layer("Storage", ["Objects", "Blocks", "CChecksums", "CLinux"]),
-        layer("Vaults", ["Objects", "Blocks", "Catalog", "Storage", "CLinux", logging]),
+        layer("Storage", ["Objects", "Blocks", "Compression", "CChecksums", "CLinux"]),
+        layer("Vaults", ["Objects", "Blocks", "Compression", "Catalog", "Storage", "CLinux", logging]),
         layer(
             "Replication",
             [
@@ -95,13 +99,14 @@ let package = Package(
         layer(
             "Pipeline",
             [
-                "Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects", "Blocks", "Catalog",
-                "Vaults", "CLinux", "COpenSSL", logging,
+                "Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects", "Blocks",
+                "Compression", "Catalog", "Vaults", "CLinux", "COpenSSL", logging,
             ]),
         .executableTarget(
             name: "oxbow",
             dependencies: [
-                "Objects", "Blocks", "Capture", "Catalog", "Dialects", "Vaults", "Pipeline", "Replication",
+                "Objects", "Blocks", "Compression", "Capture", "Catalog", "Dialects", "Vaults", "Pipeline",
+                "Replication",
                 argumentParser, yams, logging,
             ],
             swiftSettings: strict),
@@ -114,9 +119,10 @@ let package = Package(
         tests(of: "Exchanges", ["Exchanges", "Flows", "Objects", httpTypes, nioCore, nioHPACK]),
         tests(of: "Dialects", ["Dialects", "Exchanges", "Flows", "Objects", httpTypes]),
         tests(of: "Blocks", ["Blocks", "Objects"]),
+        tests(of: "Compression", ["Compression"]),
         tests(of: "Catalog", ["Catalog", "Blocks", "Objects"]),
-        tests(of: "Storage", ["Storage", "Blocks", "Objects"]),
-        tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Objects", "CRocksDB"]),
+        tests(of: "Storage", ["Storage", "Blocks", "Compression", "Objects"]),
+        tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Compression", "Objects", "CRocksDB"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
         tests(of: "Telemetry", ["Telemetry", coreMetrics]),
         tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),

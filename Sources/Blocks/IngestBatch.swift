@@ -12,6 +12,8 @@ public struct BlockDescriptor: Sendable, BitwiseCopyable {
     public var buffer: BlockBuffer
     /// Filled in by the hasher; all zero before.
     public var fingerprint: Fingerprint
+    /// What the buffer's bytes are by now.
+    public var form = BlockForm.raw
 
     /// A block not hashed yet.
     @inlinable

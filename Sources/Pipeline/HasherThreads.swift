@@ -1,4 +1,5 @@
 internal import Blocks
+internal import Vaults
 
 /// The hashing threads: each takes batches from its own queue and hands them on in its own queue, so that order is kept.
 struct HasherThreads: ~Copyable {
@@ -7,7 +8,7 @@ struct HasherThreads: ~Copyable {
 
     init(
         count: Int, from source: [BoundedQueue<IngestBatch>], to target: [BoundedQueue<IngestBatch>], pool: BlockPool,
-        hasher: OpenSSLBlockHasher
+        hasher: OpenSSLBlockHasher, preparation: BlockPreparation
     ) {
         self.count = count
         let done = BoundedQueue<Int>(capacity: count)
@@ -17,6 +18,7 @@ struct HasherThreads: ~Copyable {
             WorkerThread(name: "hasher-\(index)") {
                 while var batch = input.pop() {
                     hasher.hash(&batch.blocks, in: pool)
+                    preparation.prepare(&batch.blocks, in: pool)
                     let blocks = batch.blocks
                     if !output.push(batch) { pool.release(blocks) }
                 }

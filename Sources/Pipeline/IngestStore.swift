@@ -38,7 +38,8 @@ struct IngestStore: ~Copyable {
         self.hashed = hashed
         self.outcome = outcome
         writer = thread
-        hashers = HasherThreads(count: count, from: unhashed, to: hashed, pool: vault.pool, hasher: hasher)
+        hashers = HasherThreads(
+            count: count, from: unhashed, to: hashed, pool: vault.pool, hasher: hasher, preparation: vault.preparation)
     }
 
     /// What a front end needs that feeds the hashers.

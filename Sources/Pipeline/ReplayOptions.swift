@@ -1,4 +1,5 @@
 public import Blocks
+public import Compression
 public import Dialects
 internal import Packets
 public import Vaults
@@ -19,7 +20,9 @@ public struct ReplayOptions: Sendable {
     public var dialects: DialectOptions
     /// Block size of a new vault; nil for the default, or for an existing vault.
     public var blockSize: BlockSize?
-    /// Threads that hash blocks.
+    /// How this run's blocks are made smaller; nil for what the vault is set to.
+    public var compression: CompressionMethod?
+    /// Threads that hash and compress blocks.
     public var hashers: Int
     /// Bytes for block buffers: the back-pressure between capture and disk.
     public var poolBytes: Int

@@ -10,6 +10,8 @@ struct WriterThread {
         var pool: BlockPool
         /// Sees each commit of the writer.
         var reader: VaultReader
+        /// What the hashers do with blocks besides.
+        var preparation: BlockPreparation
     }
 
     /// What came of it.
@@ -36,10 +38,14 @@ struct WriterThread {
         var result = Outcome()
         do throws(VaultError) {
             var writer = try VaultWriter(
-                path: options.vault, blockSize: options.blockSize, durability: options.durability,
-                poolBytes: options.poolBytes)
+                path: options.vault, blockSize: options.blockSize, compression: options.compression,
+                durability: options.durability, poolBytes: options.poolBytes)
             result.damage = writer.damage
-            opened.push(.success(Opened(about: writer.about, pool: writer.pool, reader: try writer.makeReader())))
+            opened.push(
+                .success(
+                    Opened(
+                        about: writer.about, pool: writer.pool, reader: try writer.makeReader(),
+                        preparation: writer.makePreparation())))
             do throws(VaultError) {
                 try ingest(into: &writer, &result)
             } catch {

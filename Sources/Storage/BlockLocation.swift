@@ -8,7 +8,7 @@ public struct BlockLocation: Hashable, Sendable, BitwiseCopyable {
     public var storedLength: UInt32
     /// Bytes of the block itself, 1 to 8 MiB.
     public var rawLength: UInt32
-    /// How the bytes are stored: ``rawCodec``, others to come.
+    /// How the bytes are stored: ``rawCodec``, or a method of compression by its code.
     public var codec: UInt8
     /// CRC-32C of the stored bytes.
     public var crc32c: UInt32

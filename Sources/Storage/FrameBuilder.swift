@@ -55,7 +55,14 @@ public struct FrameBuilder: ~Copyable {
 
     /// Adds a block that lies in a pool buffer. The buffer must stay unchanged until the frame is appended.
     public mutating func addBlock(_ block: BlockDescriptor) {
-        addBlock(block.fingerprint, buffer: block.buffer, length: Int(block.length))
+        guard case .stored(let codec, let length) = block.form, codec != BlockLocation.rawCodec else {
+            return addBlock(block.fingerprint, buffer: block.buffer, length: Int(block.length))
+        }
+        // What was made smaller is packed: on pages of its own it would lose part of the gain to padding.
+        pool.withBytes(of: block.buffer, count: Int(length)) { bytes in
+            addPacked(.block(block.fingerprint), codec: codec, rawLength: Int(block.length), bytes)
+        }
+        blockCount += 1
     }
 
     /// Adds a block of `length` bytes, 1 to the block size, that lies in a pool buffer. The buffer must stay unchanged
@@ -65,7 +72,11 @@ public struct FrameBuilder: ~Copyable {
             return pool.withBytes(of: buffer, count: length) { addBlock(fingerprint, bytes: $0) }
         }
         let checksum = pool.withBytes(of: buffer, count: length) { CRC32C.of($0) }
-        stage(.block(fingerprint), length: length, checksum: checksum, offset: alignedBytes, isPageAligned: true)
+        stage(
+            RecordDescriptor(
+                .block(fingerprint), rawLength: UInt32(length), storedLength: UInt32(length), crc32c: checksum,
+                payloadOffset: UInt64(alignedBytes)),
+            isPageAligned: true)
         aligned.append(AlignedPayload(buffer: buffer, length: length))
         alignedBytes += SegmentFormat.roundedUp(length)
         blockCount += 1
@@ -75,11 +86,18 @@ public struct FrameBuilder: ~Copyable {
     public mutating func addBlock(_ fingerprint: Fingerprint, bytes: RawSpan) {
         precondition(
             bytes.byteCount > 0 && bytes.byteCount <= BlockSize.range.upperBound, "a block has 1 byte to 8 MiB")
+        addPacked(.block(fingerprint), codec: BlockLocation.rawCodec, rawLength: bytes.byteCount, bytes)
+        blockCount += 1
+    }
+
+    /// Adds a record whose stored form is `bytes`, copying it.
+    private mutating func addPacked(_ kind: RecordDescriptor.Kind, codec: UInt8, rawLength: Int, _ bytes: RawSpan) {
         stage(
-            .block(fingerprint), length: bytes.byteCount, checksum: CRC32C.of(bytes), offset: packed.count,
+            RecordDescriptor(
+                kind, codec: codec, rawLength: UInt32(rawLength), storedLength: UInt32(bytes.byteCount),
+                crc32c: CRC32C.of(bytes), payloadOffset: UInt64(packed.count)),
             isPageAligned: false)
         unsafe bytes.withUnsafeBytes { unsafe packed.append(contentsOf: $0) }
-        blockCount += 1
     }
 
     /// Adds the mutation "in `table`, `key` now has `value`". Keys have at least one byte.
@@ -113,17 +131,16 @@ public struct FrameBuilder: ~Copyable {
             throw .tooLarge(what: "a catalog record", bytes: length, limit: options.catalogRecordBytesMax)
         }
         let checksum = unsafe CRC32C.update(CRC32C.of(key.span.bytes), value.span.bytes)
-        stage(kind, length: length, checksum: checksum, offset: packed.count, isPageAligned: false)
+        stage(
+            RecordDescriptor(
+                kind, rawLength: UInt32(length), storedLength: UInt32(length), crc32c: checksum,
+                payloadOffset: UInt64(packed.count)),
+            isPageAligned: false)
         packed.append(contentsOf: key)
         packed.append(contentsOf: value)
     }
 
-    private mutating func stage(
-        _ kind: RecordDescriptor.Kind, length: Int, checksum: UInt32, offset: Int, isPageAligned: Bool
-    ) {
-        let descriptor = RecordDescriptor(
-            kind, rawLength: UInt32(length), storedLength: UInt32(length), crc32c: checksum,
-            payloadOffset: UInt64(offset))
+    private mutating func stage(_ descriptor: RecordDescriptor, isPageAligned: Bool) {
         descriptorBytes += descriptor.byteCount
         staged.append(Staged(descriptor: descriptor, isPageAligned: isPageAligned))
     }

@@ -1,4 +1,3 @@
-internal import Blocks
 internal import Glibc
 
 /// Reads one segment file, finished or still being written.
@@ -44,45 +43,4 @@ public final class SegmentReader: Sendable {
 
     /// The file's length now, in bytes.
     public func size() throws(StorageError) -> UInt64 { try file.size() }
-
-    /// Reads a block's bytes into the start of `room`, which has at least ``BlockLocation/rawLength`` bytes, and checks
-    /// them against their checksum.
-    ///
-    /// The checksum finds accidents. Whether the bytes are the block of a certain fingerprint is for the caller to check
-    /// where it matters. Throws ``StorageError/damaged(path:offset:reason:)`` when they are not what was written; `room`
-    /// then holds rubbish.
-    public func read(_ location: BlockLocation, into room: inout MutableRawSpan) throws(StorageError) {
-        precondition(location.segment == header.number, "a block of another segment")
-        precondition(room.byteCount >= Int(location.rawLength), "less room than the block has bytes")
-        guard location.codec == BlockLocation.rawCodec else {
-            throw .unknownCodec(path: path, offset: location.payloadOffset, codec: location.codec)
-        }
-        guard location.storedLength == location.rawLength, location.rawLength <= UInt32(BlockSize.range.upperBound)
-        else { throw damage(location, "the index gives lengths that no block has") }
-        let count = unsafe try room.withUnsafeMutableBytes { room throws(StorageError) in
-            unsafe try file.read(
-                at: location.payloadOffset,
-                into: UnsafeMutableRawBufferPointer(rebasing: room[..<Int(location.storedLength)]))
-        }
-        guard count == Int(location.storedLength) else { throw damage(location, "the file ends within the block") }
-        guard CRC32C.of(room.bytes.extracting(0..<count)) == location.crc32c else {
-            throw damage(location, "the block's bytes do not match their checksum")
-        }
-    }
-
-    /// The bytes of a block; see ``read(_:into:)``.
-    public func read(_ location: BlockLocation) throws(StorageError) -> [UInt8] {
-        guard location.rawLength <= UInt32(BlockSize.range.upperBound) else {
-            throw damage(location, "the index gives lengths that no block has")
-        }
-        var bytes = [UInt8](repeating: 0, count: Int(location.rawLength))
-        var span = bytes.mutableSpan
-        var room = unsafe span.mutableBytes
-        try read(location, into: &room)
-        return bytes
-    }
-
-    private func damage(_ location: BlockLocation, _ reason: String) -> StorageError {
-        .damaged(path: path, offset: location.payloadOffset, reason: reason)
-    }
 }

@@ -8,6 +8,8 @@ public struct VaultCounters: Sendable, Hashable, Codable {
     public var newBlocks: UInt64 = 0
     /// Their bytes.
     public var newBlockBytes: UInt64 = 0
+    /// Bytes that they take in the segment files, after compression.
+    public var storedBlockBytes: UInt64 = 0
     /// Catalog records logged.
     public var records: UInt64 = 0
     /// Group commits.

@@ -1,12 +1,17 @@
 internal import Glibc
 internal import FoundationEssentials
 public import Blocks
+public import Compression
 public import Storage
 
-/// What a vault is: fixed when it is made.
+/// What a vault is: fixed when it is made, but for the format, which ``VaultLifecycle/upgrade(at:)`` raises, and the
+/// compression of what is yet to come.
 public struct VaultDescription: Sendable, Hashable {
-    /// Format of the vault as a whole; see the storage format page.
-    public static let currentFormat = 1
+    /// Format of the vault as a whole that new vaults get; see the storage format page.
+    public static let currentFormat = 2
+    /// Formats that this release reads and writes. A vault of format 1 has no compressed blocks, so that older releases
+    /// can read it; it becomes one of format 2 by an upgrade only.
+    public static let knownFormats = 1...2
 
     /// Format version.
     public var format: Int
@@ -16,17 +21,23 @@ public struct VaultDescription: Sendable, Hashable {
     public var blockSize: BlockSize
     /// When it was made, nanoseconds since 1970 UTC.
     public var created: UInt64
+    /// How new blocks are made smaller, unless a run says otherwise.
+    public var compression: CompressionMethod
 
     /// The id as 32 hexadecimal digits.
     public var idText: String { id.description }
 
     /// A new vault's description with a random id.
-    init(blockSize: BlockSize, created: UInt64) {
+    init(blockSize: BlockSize, created: UInt64, compression: CompressionMethod = VaultDescription.standardCompression) {
         format = Self.currentFormat
         id = VaultID.random()
         self.blockSize = blockSize
         self.created = created
+        self.compression = compression
     }
+
+    /// What new vaults do unless told otherwise.
+    public static let standardCompression = CompressionMethod.zstd(level: CompressionMethod.standardLevel)
 
     /// Reads `vault.json`.
     init(reading layout: VaultLayout) throws(VaultError) {
@@ -47,8 +58,8 @@ public struct VaultDescription: Sendable, Hashable {
         do {
             // The version first: a later one may have other fields.
             let format = try JSONDecoder().decode(Format.self, from: Data(bytes)).format
-            guard format == Self.currentFormat else {
-                throw VaultError.formatVersion(path: layout.root, found: format, expected: Self.currentFormat)
+            guard Self.knownFormats.contains(format) else {
+                throw VaultError.formatVersion(path: layout.root, found: format, known: Self.knownFormats)
             }
             file = try JSONDecoder().decode(File.self, from: Data(bytes))
         } catch let error as VaultError {
@@ -66,11 +77,21 @@ public struct VaultDescription: Sendable, Hashable {
         self.id = id
         self.blockSize = blockSize
         created = file.created
+        guard let text = file.compression else {
+            compression = .none
+            return
+        }
+        guard format > 1, let compression = CompressionMethod(text) else {
+            throw .damagedDescription(path: path, reason: "it names the compression \(text)")
+        }
+        self.compression = compression
     }
 
     /// Writes `vault.json` atomically and durably.
     func write(to layout: VaultLayout) throws(VaultError) {
-        let file = File(format: format, id: id.description, block_size: blockSize.bytes, created: created)
+        let file = File(
+            format: format, id: id.description, block_size: blockSize.bytes, created: created,
+            compression: format > 1 ? compression.description : nil)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         let data: Data
@@ -93,6 +114,8 @@ public struct VaultDescription: Sendable, Hashable {
         var id: String
         var block_size: Int
         var created: UInt64
+        /// From format 2 on.
+        var compression: String?
     }
 }
 

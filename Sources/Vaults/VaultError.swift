@@ -8,7 +8,11 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
     /// The folder exists, is not empty and is no vault: creating one there would mix it with other data. Stop.
     case notEmpty(path: String)
     /// The vault's format is newer or older than this program reads. Stop.
-    case formatVersion(path: String, found: Int, expected: Int)
+    case formatVersion(path: String, found: Int, known: ClosedRange<Int>)
+    /// The vault's format does not know what was asked for; an upgrade brings it. Stop.
+    case needsUpgrade(path: String, found: Int, feature: String)
+    /// There is a vault already where one was to be made. Stop.
+    case alreadyAVault(path: String)
     /// `vault.json` cannot be read. Stop.
     case damagedDescription(path: String, reason: String)
     /// Another process writes to the vault. Retry later.
@@ -39,8 +43,12 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
             "\(path) is not a vault (it has no vault.json); name a vault's folder, or make one with `oxbow replay`"
         case .notEmpty(let path):
             "\(path) is not empty and not a vault; name an empty or new folder"
-        case .formatVersion(let path, let found, let expected):
-            "vault \(path) has format \(found), this oxbow reads format \(expected); use the oxbow that wrote it, or a newer one"
+        case .formatVersion(let path, let found, let known):
+            "vault \(path) has format \(found), this oxbow reads formats \(known.lowerBound) to \(known.upperBound); use the oxbow that wrote it, or a newer one"
+        case .needsUpgrade(let path, let found, let feature):
+            "vault \(path) has format \(found), which knows no \(feature); run `oxbow vault upgrade --vault \(path)` first (older releases of oxbow cannot read it then)"
+        case .alreadyAVault(let path):
+            "\(path) is a vault already; `oxbow vault info` tells about it"
         case .damagedDescription(let path, let reason):
             "\(path) cannot be read: \(reason); restore the file from a backup of the vault"
         case .locked(let path, let owner):

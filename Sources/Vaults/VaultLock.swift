@@ -25,6 +25,16 @@ struct VaultLock: ~Copyable {
 
     deinit { close(descriptor) }
 
+    /// Who writes to the vault now; nil when nobody does, or it cannot be told.
+    static func holder(_ layout: VaultLayout) -> String? {
+        let descriptor = unsafe oxbow_open(layout.lock, O_RDONLY, 0)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        // A shared lock, given back at once: it stands in the way of a writer for a moment only.
+        guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
+        return owner(layout)
+    }
+
     /// The holder as it wrote itself into the lock file.
     private static func owner(_ layout: VaultLayout) -> String {
         guard let bytes = try? readWholeFile(layout.lock, limit: 4096), !bytes.isEmpty else { return "another process" }

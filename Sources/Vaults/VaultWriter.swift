@@ -1,5 +1,6 @@
 public import Blocks
 internal import Catalog
+public import Compression
 internal import Objects
 internal import Storage
 
@@ -31,17 +32,22 @@ public struct VaultWriter: ~Copyable {
     /// Blocks that are in the log but not in the index yet.
     private var unpublished: [Fingerprint: BlockIndexValue] = [:]
     private var lastCommit: UInt64
+    /// How blocks of this run are stored.
+    private let compression: CompressionMethod
+    /// For blocks that no ``BlockPreparation`` has seen.
+    private var packer: BlockPacker
 
     /// Opens the vault in the folder `path` for writing, or makes one. `blockSize` counts for a new vault; for an existing
-    /// one it must be nil or the vault's own.
+    /// one it must be nil or the vault's own. `compression` is for the blocks of this run and what a new vault is set to;
+    /// nil is what the vault is set to.
     public init(
-        path: String, blockSize: BlockSize? = nil, durability: Durability = Durability(),
-        poolBytes: Int = BlockPool.defaultBudgetBytes
+        path: String, blockSize: BlockSize? = nil, compression: CompressionMethod? = nil,
+        durability: Durability = Durability(), poolBytes: Int = BlockPool.defaultBudgetBytes
     ) throws(VaultError) {
         let layout = VaultLayout(root: path)
-        try Self.prepareFolder(layout)
+        try VaultLifecycle.prepareFolder(layout)
         let lock = try VaultLock(layout)
-        let about = try Self.describe(layout, blockSize: blockSize)
+        let about = try VaultLifecycle.describe(layout, blockSize: blockSize, compression: compression)
         let pool = try makeBlockPool(about.blockSize, poolBytes)
         let recovered = try VaultRecovery.openForWriting(layout, about)
         let catalog = recovered.catalog
@@ -56,6 +62,8 @@ public struct VaultWriter: ~Copyable {
         self.catalog = catalog
         self.store = store
         self.pool = pool
+        self.compression = compression ?? about.compression
+        packer = BlockPacker(self.compression, blockSize: about.blockSize)
         ledger = Ledger(store: catalog, blockSize: about.blockSize.bytes)
         lastCommit = monotonicClock()
     }
@@ -63,6 +71,11 @@ public struct VaultWriter: ~Copyable {
     /// A reader of the same vault, sharing this writer's catalog: it sees each commit.
     public func makeReader() throws(VaultError) -> VaultReader {
         try VaultReader(layout: layout, about: about, catalog: catalog, store: store)
+    }
+
+    /// What brings blocks into their stored form on other threads, before batches come here.
+    public func makePreparation() -> BlockPreparation {
+        BlockPreparation(catalog: catalog, compression: compression)
     }
 
     /// Stores a batch and applies its steps; commits when one is due. The pool buffers of the batch are free to be reused
@@ -140,11 +153,13 @@ public struct VaultWriter: ~Copyable {
         let fingerprints = candidates.map { batch.blocks[$0].fingerprint }
         let missing = try asVaultError { () throws(CatalogError) in try catalog.missing(of: fingerprints) }
         guard !missing.isEmpty else { return }
-        let blocks = missing.map { batch.blocks[candidates[$0]] }
+        var blocks = missing.map { batch.blocks[candidates[$0]] }
+        for index in blocks.indices { packer.pack(&blocks[index], in: pool) }
         for (block, place) in zip(blocks, try log.append(blocks, in: pool)) {
             unpublished[block.fingerprint] = place
             counters.newBlocks += 1
             counters.newBlockBytes += UInt64(block.length)
+            counters.storedBlockBytes += place.word2 >> 32
         }
     }
 
@@ -162,32 +177,6 @@ public struct VaultWriter: ~Copyable {
                 do throws(CatalogError) { try ledger.apply(event) } catch { throw .catalog(error.description) }
             }
             next += 1
-        }
-    }
-
-    /// Makes the folder, and refuses one that holds anything but a vault or the beginnings of one.
-    private static func prepareFolder(_ layout: VaultLayout) throws(VaultError) {
-        try makeFolder(layout.root)
-        let names = try namesInFolder(layout.root)
-        guard !names.contains("vault.json") else { return }
-        // A half-made vault has nothing else: it is finished now.
-        let own: Set = ["lock", "vault.json.new", "segments", "catalog"]
-        guard names.allSatisfy(own.contains) else { throw .notEmpty(path: layout.root) }
-    }
-
-    /// Reads `vault.json`, or writes a new one when the vault has none yet.
-    private static func describe(_ layout: VaultLayout, blockSize: BlockSize?) throws(VaultError) -> VaultDescription {
-        do throws(VaultError) {
-            let about = try VaultDescription(reading: layout)
-            if let blockSize, blockSize != about.blockSize {
-                throw .blockSize(path: layout.root, found: about.blockSize.bytes, asked: blockSize.bytes)
-            }
-            return about
-        } catch {
-            guard case .notAVault = error else { throw error }
-            let about = VaultDescription(blockSize: blockSize ?? .standard, created: wallClock())
-            try about.write(to: layout)
-            return about
         }
     }
 }

@@ -6,6 +6,7 @@ import Yams
 struct Configuration: Codable {
     var vault: String?
     var blockSize: String?
+    var compression: String?
     var dialect: String?
     var keyLogs: [String]?
     var filter: String?
@@ -30,6 +31,7 @@ struct Configuration: Codable {
     var onNewEndpoint: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
+        case compression
         case vault, dialect, filter, scope, hashers, memory, tenants, interfaces, snaplen, buffer, promiscuous, user
         case statistics
         case keyLogs = "keys"

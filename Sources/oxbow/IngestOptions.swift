@@ -1,5 +1,6 @@
 import ArgumentParser
 import Blocks
+import Compression
 import Dialects
 import Foundation
 import Pipeline
@@ -32,7 +33,13 @@ struct IngestOptions: ParsableArguments {
         help: ArgumentHelp("Block size of a new vault: 4KiB to 8MiB, a power of two.", valueName: "size"))
     var blockSize: String?
 
-    @Option(help: ArgumentHelp("Threads that hash blocks.", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "How this run's blocks are made smaller: none, lz4, zstd or zstd:LEVEL (-7 to 19). Default: what the vault is set to.",
+            valueName: "method"))
+    var compression: String?
+
+    @Option(help: ArgumentHelp("Threads that hash and compress blocks.", valueName: "count"))
     var hashers: Int?
 
     @Option(help: ArgumentHelp("Memory for block buffers.", valueName: "size"))
@@ -64,6 +71,7 @@ struct IngestOptions: ParsableArguments {
         if let text = blockSize ?? configured.blockSize {
             options.blockSize = try BlockSize(bytes: Int(clamping: Self.size(text, "--block-size")))
         }
+        options.compression = try (compression ?? configured.compression).map { try Self.compression($0) }
         options.hashers = hashers ?? configured.hashers ?? options.hashers
         guard (1...64).contains(options.hashers) else { throw ValidationError("--hashers is 1 to 64") }
         if let text = memory ?? configured.memory {
@@ -84,6 +92,14 @@ struct IngestOptions: ParsableArguments {
     /// The scope, from the flags or else the configuration.
     func scope(_ configured: Configuration) throws -> Scope {
         try Scope(scope.isEmpty ? configured.scope ?? [] : scope)
+    }
+
+    /// The method that a text names.
+    static func compression(_ text: String) throws -> CompressionMethod {
+        guard let method = CompressionMethod(text) else {
+            throw ValidationError("\(text) is no compression; say none, lz4, zstd, or zstd:LEVEL with -7 to 19")
+        }
+        return method
     }
 
     /// Bytes that a text names, at least one.

@@ -9,7 +9,7 @@ extension ReplayReport {
             "\(packets) packets, \(ByteText.text(capturedBytes)) in \(String(format: "%.1f", seconds)) s"
         )
         try Terminal.print(
-            "\(vault.blocks) blocks, \(ByteText.text(vault.blockBytes)); \(vault.newBlocks) new, \(ByteText.text(vault.newBlockBytes)) stored"
+            "\(vault.blocks) blocks, \(ByteText.text(vault.blockBytes)); \(vault.newBlocks) new, \(ByteText.text(vault.newBlockBytes)) stored in \(ByteText.text(vault.storedBlockBytes))"
         )
         try Terminal.print("\(vault.versionsChecked) versions checked against the cloud's digests")
         for (reason, count) in frameFaults.sorted(by: { $0.key < $1.key }) {

@@ -122,7 +122,7 @@ import Testing
         try OxbowProgram.succeed(["replay", capture.path, "--vault", vault])
         let file = URL(fileURLWithPath: vault + "/vault.json")
         let text = try String(contentsOf: file, encoding: .utf8)
-        try text.replacing("\"format\" : 1", with: "\"format\" : 99").write(to: file, atomically: true, encoding: .utf8)
+        try text.replacing("\"format\" : 2", with: "\"format\" : 99").write(to: file, atomically: true, encoding: .utf8)
         for command in ["ls", "verify", "rebuild"] {
             let outcome = try OxbowProgram.run([command, "--vault", vault])
             #expect(outcome.status == 2, "\(command)")

@@ -73,7 +73,7 @@ import Testing
         #expect(try fileBytes(path + "/vault.json") == Array(text.utf8))
     }
 
-    @Test(arguments: ["{\"format\":2,\"layout\":\"other\"}", "{\"format\":2,\"id\":7,\"block_size\":\"64k\"}"])
+    @Test(arguments: ["{\"format\":3,\"layout\":\"other\"}", "{\"format\":3,\"id\":7,\"block_size\":\"64k\"}"])
     func `of a later version is refused by its number, whatever else it says`(_ text: String) throws {
         let folder = try TemporaryFolder()
         let path = folder / "vault"
@@ -83,7 +83,7 @@ import Testing
             message { try VaultReader(opening: path) }, message { _ = try Traffic.openWriter(path).about },
             message { try VaultRebuild.run(at: path) },
         ] {
-            #expect(said.contains(path) && said.contains("format 2") && said.contains("format 1"), "\(said)")
+            #expect(said.contains(path) && said.contains("format 3") && said.contains("formats 1 to 2"), "\(said)")
         }
     }
 

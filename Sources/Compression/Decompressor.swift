@@ -1,0 +1,54 @@
+internal import CLZ4
+internal import CZstd
+
+/// Gives back the bytes that a ``Compressor`` made smaller.
+public enum Decompressor {
+    /// Expands `bytes`, stored with the method of `code`, into the first `count` bytes of `room`.
+    ///
+    /// Throws ``CompressionError`` when the bytes do not give exactly `count` bytes; `room` then holds rubbish, and
+    /// nothing behind its first `count` bytes was touched.
+    public static func expand(
+        _ bytes: RawSpan, code: UInt8, count: Int, into room: inout MutableRawSpan
+    ) throws(CompressionError) {
+        precondition(room.byteCount >= count, "less room than the block has bytes")
+        switch code {
+        case CompressionCode.zstd: try zstd(bytes, count, &room)
+        case CompressionCode.lz4: try lz4(bytes, count, &room)
+        default: throw .unknownCode(code)
+        }
+    }
+
+    private static func zstd(_ bytes: RawSpan, _ count: Int, _ room: inout MutableRawSpan) throws(CompressionError) {
+        // One frame, and a small one: no state worth keeping, and the library's own for a thread is made in 1 µs.
+        let written = unsafe bytes.withUnsafeBytes { source in
+            unsafe room.withUnsafeMutableBytes { room in
+                unsafe ZSTD_decompress(room.baseAddress, count, source.baseAddress, source.count)
+            }
+        }
+        guard ZSTD_isError(written) == 0 else {
+            throw .malformed(method: "zstd", reason: unsafe String(cString: ZSTD_getErrorName(written)))
+        }
+        guard written == count else {
+            throw .malformed(method: "zstd", reason: "it gives \(written) bytes, not \(count)")
+        }
+    }
+
+    private static func lz4(_ bytes: RawSpan, _ count: Int, _ room: inout MutableRawSpan) throws(CompressionError) {
+        guard let stored = Int32(exactly: bytes.byteCount), let most = Int32(exactly: count) else {
+            throw .malformed(method: "lz4", reason: "\(bytes.byteCount) bytes are more than a block has")
+        }
+        let written = unsafe bytes.withUnsafeBytes { source in
+            unsafe room.withUnsafeMutableBytes { room -> Int32 in
+                guard let from = unsafe source.assumingMemoryBound(to: CChar.self).baseAddress,
+                    let into = unsafe room.assumingMemoryBound(to: CChar.self).baseAddress
+                else { return -1 }
+                return unsafe LZ4_decompress_safe(from, into, stored, most)
+            }
+        }
+        guard written == most else {
+            throw .malformed(
+                method: "lz4", reason: written < 0 ? "it is not well formed" : "it gives \(written) bytes, not \(count)"
+            )
+        }
+    }
+}

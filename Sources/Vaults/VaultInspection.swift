@@ -1,0 +1,105 @@
+public import Catalog
+internal import Blocks
+internal import Storage
+
+/// What `oxbow vault info` says of a vault, without reading its data.
+public struct VaultInformation: Sendable {
+    /// What the vault is.
+    public var about: VaultDescription
+    /// Segment files.
+    public var segments = 0
+    /// Their bytes.
+    public var segmentBytes: UInt64 = 0
+    /// Rows and bytes of the catalog, as RocksDB estimates them.
+    public var catalog: CatalogStatistics
+    /// The process that writes to it now, as it wrote itself into the lock file; nil when none does.
+    public var writer: String?
+
+    /// Looks at the vault of a reader.
+    public init(_ reader: VaultReader) throws(VaultError) {
+        about = reader.about
+        let store = VaultRecovery.store(reader.layout, reader.about)
+        for number in try asVaultError({ () throws(StorageError) in try store.segmentNumbers() }) {
+            segments += 1
+            segmentBytes += try asVaultError { () throws(StorageError) in try store.directory.openSegment(number).size()
+            }
+        }
+        catalog = reader.catalog.statistics
+        writer = VaultLock.holder(reader.layout)
+    }
+}
+
+/// What `oxbow vault check` found: whether everything is there and fits together. Data is not read; `oxbow verify` does.
+public struct VaultInspection: Sendable {
+    /// Segment files looked at.
+    public var segments = 0
+    /// Entries of the block index compared with them.
+    public var blocks: UInt64 = 0
+    /// What does not fit, in words; empty for a sound vault.
+    public var problems: [String] = []
+
+    /// Looks at every segment's header and footer, at the frames of unsealed ones, and at every entry of the block index.
+    public init(_ reader: VaultReader) throws(VaultError) {
+        let store = VaultRecovery.store(reader.layout, reader.about)
+        var sizes: [UInt64: UInt64] = [:]
+        let numbers = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }
+        for number in numbers {
+            segments += 1
+            do throws(StorageError) {
+                let segment = try store.directory.openSegment(number)
+                sizes[number] = try segment.size()
+                try look(at: segment, isLast: number == numbers.last)
+            } catch {
+                problems.append(error.description)
+            }
+        }
+        try compareIndex(of: reader, with: sizes)
+    }
+
+    private mutating func look(at segment: SegmentReader, isLast: Bool) throws(StorageError) {
+        if try segment.footer() != nil { return }
+        var replay = try segment.replay()
+        while let records = try replay.next() {
+            for case .damaged(let offset, let reason) in records {
+                problems.append("\(segment.path) is damaged at offset \(offset): \(reason)")
+            }
+        }
+        switch replay.end {
+        case .damaged(let offset, _, let reason):
+            problems.append("\(segment.path) is damaged at offset \(offset): \(reason)")
+        case .torn(let offset, let reason) where !isLast:
+            problems.append("\(segment.path) is cut off at offset \(offset), though later segments exist: \(reason)")
+        case .open, .torn, .sealed, nil: break
+        }
+    }
+
+    private mutating func compareIndex(of reader: VaultReader, with sizes: [UInt64: UInt64]) throws(VaultError) {
+        var missing: [UInt64: UInt64] = [:]
+        var beyond: [UInt64: UInt64] = [:]
+        var count: UInt64 = 0
+        try asVaultError { () throws(CatalogError) in
+            try reader.catalog.visitEntries { entry in
+                count += 1
+                let place = BlockLocation(entry.value)
+                if let size = sizes[place.segment] {
+                    if place.payloadOffset > size || UInt64(place.storedLength) > size - place.payloadOffset {
+                        beyond[place.segment, default: 0] += 1
+                    }
+                } else {
+                    missing[place.segment, default: 0] += 1
+                }
+                return .next
+            }
+        }
+        blocks = count
+        let store = VaultRecovery.store(reader.layout, reader.about)
+        for (segment, count) in missing.sorted(by: { $0.key < $1.key }) {
+            problems.append(
+                "\(count) blocks are in \(store.directory.path(of: segment)), which is missing; restore it from a copy")
+        }
+        for (segment, count) in beyond.sorted(by: { $0.key < $1.key }) {
+            problems.append(
+                "\(count) blocks lie behind the end of \(store.directory.path(of: segment)); restore it from a copy")
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import ArgumentParser
+import Blocks
+import Catalog
+import Compression
+import Foundation
+import Vaults
+
+/// `oxbow vault`.
+struct VaultCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vault",
+        abstract: "Makes a vault, tells about it, checks its files, and changes its settings.",
+        subcommands: [
+            VaultInitCommand.self, VaultInfoCommand.self, VaultCheckCommand.self, VaultSetCommand.self,
+            VaultUpgradeCommand.self,
+        ])
+}
+
+/// `oxbow vault init`.
+struct VaultInitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Makes an empty vault.",
+        discussion: """
+            `oxbow replay` and `oxbow tap` make a vault with the defaults when there is none; this makes one with other \
+            settings. The block size stays for the vault's life.
+            """)
+
+    @OptionGroup var vault: VaultOptions
+
+    @Option(
+        name: .customLong("block-size"),
+        help: ArgumentHelp("Block size: 4KiB to 8MiB, a power of two.", valueName: "size"))
+    var blockSize: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How blocks are made smaller: none, lz4, zstd or zstd:LEVEL (-7 to 19).", valueName: "method"))
+    var compression: String?
+
+    func run() throws {
+        let size = try blockSize.map { text in
+            try BlockSize(bytes: Int(clamping: IngestOptions.size(text, "--block-size")))
+        }
+        let path = try vault.path()
+        let about = try VaultLifecycle.create(
+            at: path, blockSize: size, compression: try compression.map { try IngestOptions.compression($0) })
+        Terminal.note("vault \(path), \(about.blockSize) blocks, compression \(about.compression)")
+    }
+}
+
+/// `oxbow vault info`.
+struct VaultInfoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info", abstract: "Tells what a vault is, and how large.")
+
+    @OptionGroup var vault: VaultOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let reader = try vault.openForReading()
+        let line = VaultLine(path: reader.layout.root, try VaultInformation(reader))
+        if json { return try JSONLine.print(line) }
+        try Terminal.print(
+            """
+            vault        \(line.path)
+            id           \(line.id)
+            format       \(line.format)\(line.format < VaultDescription.currentFormat ? " (`oxbow vault upgrade` moves it to \(VaultDescription.currentFormat))" : "")
+            block size   \(reader.about.blockSize)
+            compression  \(line.compression)
+            segments     \(line.segments), \(ByteText.text(line.segment_bytes))
+            blocks       about \(line.blocks)
+            catalog      \(ByteText.text(line.catalog_bytes))
+            writer       \(line.writer ?? "none")
+            """)
+    }
+}
+
+/// A vault in `vault info --json`. Times are seconds since 1970 UTC.
+private struct VaultLine: Encodable {
+    var path: String
+    var id: String
+    var format: Int
+    var block_size: Int
+    var created: Double
+    var compression: String
+    var segments: Int
+    var segment_bytes: UInt64
+    var blocks: UInt64
+    var catalog_bytes: UInt64
+    var writer: String?
+
+    init(path: String, _ found: VaultInformation) {
+        self.path = path
+        id = found.about.idText
+        format = found.about.format
+        block_size = found.about.blockSize.bytes
+        created = Double(found.about.created) / 1e9
+        compression = found.about.compression.description
+        segments = found.segments
+        segment_bytes = found.segmentBytes
+        blocks = found.catalog.blocks
+        catalog_bytes = found.catalog.diskBytes
+        writer = found.writer
+    }
+}
+
+/// `oxbow vault check`.
+struct VaultCheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Looks whether a vault's files are all there and fit together.",
+        discussion: """
+            Reads the description, each segment's header and footer, the frames of unsealed segments, and compares every \
+            entry of the block index with the segments. Block data is not read: `oxbow verify` does that. Nothing is \
+            changed. Exit code 1 when something is wrong.
+            """)
+
+    @OptionGroup var vault: VaultOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let found = try VaultInspection(vault.openForReading())
+        for problem in found.problems { Terminal.note("oxbow: \(problem)") }
+        if json {
+            try JSONLine.print(Line(segments: found.segments, blocks: found.blocks, problems: found.problems))
+        } else {
+            try Terminal.print(
+                "\(found.segments) segment files and \(found.blocks) index entries looked at: "
+                    + (found.problems.isEmpty ? "all fit together" : "\(found.problems.count) PROBLEMS, named above"))
+        }
+        if !found.problems.isEmpty { throw ExitCode(ExitStatus.findings) }
+    }
+
+    private struct Line: Encodable {
+        var segments: Int
+        var blocks: UInt64
+        var problems: [String]
+    }
+}
+
+/// `oxbow vault set`.
+struct VaultSetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Changes how a vault stores what is yet to come.",
+        discussion: "What is stored stays as it is; blocks of all methods live in one vault.")
+
+    @OptionGroup var vault: VaultOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "How new blocks are made smaller: none, lz4, zstd or zstd:LEVEL (-7 to 19).", valueName: "method"))
+    var compression: String
+
+    func run() throws {
+        try VaultLifecycle.setCompression(IngestOptions.compression(compression), at: vault.path())
+    }
+}
+
+/// `oxbow vault upgrade`.
+struct VaultUpgradeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "upgrade",
+        abstract: "Moves a vault to this release's format.",
+        discussion: """
+            Takes a moment: stored data stays as it is. Older releases refuse the vault afterwards, with a message that \
+            says so. A vault that has the current format stays as it is.
+            """)
+
+    @OptionGroup var vault: VaultOptions
+
+    func run() throws {
+        let path = try vault.path()
+        let found = try VaultLifecycle.upgrade(at: path)
+        let current = VaultDescription.currentFormat
+        Terminal.note(
+            found == current ? "\(path) has format \(current) already" : "\(path): format \(found) -> \(current)")
+    }
+}
