@@ -149,6 +149,15 @@ import Testing
         #expect(script.counters.unreadableBodies == 1)
     }
 
+    @Test(arguments: ["Result", "Response"])
+    func `an upload is completed by the answer of either interface`(_ end: String) {
+        var script = Script()
+        let answer = Self.completed.replacing("UploadResult>", with: "Upload\(end)>")
+        script.play(Request("POST", "/b/k?uploadId=u1", [], Self.completion), Answer(200, [], answer))
+        #expect(script.sink.completed.map(\.etag) == ["9e107d9d372bb6826bd81d3542a419d6-3"])
+        #expect(script.sink.attempts.isEmpty)
+    }
+
     @Test func `checksums of a completed object are typed`() throws {
         let base = Self.completed.replacing("</CompleteMultipartUploadResult>", with: "")
         func digests(_ elements: String, _ fields: [(String, String)] = []) -> [StatedDigest] {

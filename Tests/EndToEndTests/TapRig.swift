@@ -20,34 +20,60 @@ final class TapRig {
             ? "needs python3 with moto[s3,server] and boto3" : nil
     }()
 
+    /// Which S3 server stands in the server's namespace.
+    enum Server {
+        case moto
+        /// SeaweedFS of this binary.
+        case seaweed(String)
+    }
+
     static let serverAddress = "10.77.0.1"
     static let port = 5000
 
     let folder: TemporaryFolder
     let server: String
     let client: String
+    /// The namespace between them, where a link has one.
+    var middle: String { server.dropLast() + "m" }
+    /// The bridge there.
+    var bridge: HelperProgram?
+    private var spaces: [String] = []
     private var running: [RunningProgram] = []
-    private var serverProcess: Process?
-    private let serverInput = Pipe()
+    private var helpers: [HelperProgram] = []
 
-    /// Namespaces, one veth pair `vs0` (server's) and `vc0` (client's), and the server, which answers.
-    init(listeningOn address: String = "0.0.0.0") throws {
+    /// Namespaces, a link between them, and the server, which answers. The link is one veth pair `vs0` (server's) and `vc0`
+    /// (client's) unless `join` makes another.
+    init(
+        listeningOn address: String = "0.0.0.0", server kind: Server = .moto,
+        join: (TapRig) throws -> Void = { try $0.addPair(0) }
+    ) throws {
         folder = try TemporaryFolder()
         let tag = UUID().uuidString.prefix(8).lowercased()
         (server, client) = ("ox\(tag)s", "ox\(tag)c")
-        for name in [server, client] {
-            try Shell.run(["ip", "netns", "add", name])
-            try Shell.run(["ip", "-n", name, "link", "set", "lo", "up"])
-        }
-        try addPair(0)
-        try startServer(on: address)
+        for name in [server, client] { try addSpace(name) }
+        try join(self)
+        try startServer(kind, on: address)
     }
 
     deinit {
         for program in running where program.process.isRunning { kill(program.process.processIdentifier, SIGKILL) }
-        try? serverInput.fileHandleForWriting.close()
-        serverProcess?.waitUntilExit()
-        for name in [server, client] { _ = try? Shell.run(["ip", "netns", "del", name]) }
+        for helper in helpers { helper.end() }
+        for name in spaces { _ = try? Shell.run(["ip", "netns", "del", name]) }
+    }
+
+    /// Another network namespace, which goes with the rig.
+    func addSpace(_ name: String) throws {
+        try Shell.run(["ip", "netns", "add", name])
+        spaces.append(name)
+        try Shell.run(["ip", "-n", name, "link", "set", "lo", "up"])
+    }
+
+    /// Starts a program in a namespace that says `ready` and ends with its standard input.
+    func help(_ command: [String], in space: String, saying what: String) throws -> HelperProgram {
+        let helper = try HelperProgram(["ip", "netns", "exec", space] + command)
+        helpers.append(helper)
+        try #require(helper.firstLine?.contains("ready") == true, "\(what) did not start")
+        return helper
     }
 
     /// A veth pair `vs<number>`, `vc<number>` with the addresses 10.77.<number>.1 and .2.
@@ -62,28 +88,25 @@ final class TapRig {
         }
     }
 
-    private func startServer(on address: String) throws {
-        let script = """
-            import sys, os
-            from moto.server import ThreadedMotoServer
-            server = ThreadedMotoServer(ip_address="\(address)", port=\(Self.port), verbose=False)
-            server.start()
-            server.get_host_and_port()
-            print("ready", flush=True)
-            sys.stdin.read()
-            os._exit(0)
-            """
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["ip", "netns", "exec", server, "python3", "-c", script]
-        process.standardInput = serverInput
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        serverProcess = process
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        try #require(line.contains("ready"), "the S3 server did not start")
+    private func startServer(_ kind: Server, on address: String) throws {
+        switch kind {
+        case .moto:
+            let script = """
+                import sys, os
+                from moto.server import ThreadedMotoServer
+                server = ThreadedMotoServer(ip_address="\(address)", port=\(Self.port), verbose=False)
+                server.start()
+                server.get_host_and_port()
+                print("ready", flush=True)
+                sys.stdin.read()
+                os._exit(0)
+                """
+            _ = try help(["python3", "-c", script], in: server, saying: "the S3 server")
+        case .seaweed(let weed):
+            _ = try help(
+                LiveProgram.command("seaweed.py", [weed, folder / "weed", String(Self.port)]),
+                in: server, saying: "SeaweedFS")
+        }
     }
 
     /// Starts `oxbow tap` in a namespace and waits until its interfaces are open.
@@ -99,13 +122,13 @@ final class TapRig {
         return program
     }
 
-    /// Starts tcpdump in the server's namespace and waits until it listens.
-    func tcpdump(_ interface: String) throws -> RunningProgram {
+    /// Starts tcpdump in the server's namespace, or another, and waits until it listens.
+    func tcpdump(_ interface: String, in space: String? = nil) throws -> RunningProgram {
         let program = try RunningProgram(
             "/usr/bin/env",
             [
-                "ip", "netns", "exec", server, "tcpdump", "-i", interface, "-B", "65536", "-s", "262144", "-U", "-Z",
-                "root", "-w", folder / "dump.pcap",
+                "ip", "netns", "exec", space ?? server, "tcpdump", "-i", interface, "-B", "65536", "-s", "262144", "-U",
+                "-Z", "root", "-w", folder / "dump.pcap",
             ])
         running.append(program)
         try waitUntil("tcpdump listens") { program.errorsSoFar.contains("listening on") }
@@ -115,17 +138,25 @@ final class TapRig {
     /// Ends tcpdump once it wrote a packet that is sent now, after all others.
     func end(tcpdump program: RunningProgram) throws {
         let mark = "end-of-test-\(UUID().uuidString)"
-        try Shell.run([
-            "ip", "netns", "exec", client, "python3", "-c",
-            "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'\(mark)', ('\(Self.serverAddress)', 9))",
-        ])
         let path = folder / "dump.pcap"
         try waitUntil("tcpdump wrote the last packet") {
-            (FileManager.default.contents(atPath: path) ?? Data()).range(of: Data(mark.utf8)) != nil
+            // Again and again: a link may lose it.
+            try Shell.run([
+                "ip", "netns", "exec", client, "python3", "-c",
+                "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'\(mark)', ('\(Self.serverAddress)', 9))",
+            ])
+            return (FileManager.default.contents(atPath: path) ?? Data()).range(of: Data(mark.utf8)) != nil
         }
         // It wrote each packet as it came (-U); a gentler signal may be blocked, as it is for the children of tests.
         kill(program.process.processIdentifier, SIGKILL)
         _ = program.wait()
+    }
+
+    /// Starts a program in a namespace, which goes on by itself and ends with the rig at the latest.
+    func start(_ command: [String], in space: String) throws -> RunningProgram {
+        let program = try RunningProgram("/usr/bin/env", ["ip", "netns", "exec", space] + command)
+        running.append(program)
+        return program
     }
 
     /// Runs an S3 client: Python with `s3` (boto3) and `made`, a dictionary of what the bucket holds at the end, by key,
@@ -140,11 +171,7 @@ final class TapRig {
 
     /// Starts such a client, which goes on by itself.
     func startS3(_ script: String) throws -> RunningProgram {
-        let program = try RunningProgram(
-            "/usr/bin/env",
-            ["ip", "netns", "exec", client] + Self.client(script, endpoint: Self.serverAddress))
-        running.append(program)
-        return program
+        try start(Self.client(script, endpoint: Self.serverAddress), in: client)
     }
 
     private static func client(_ script: String, endpoint: String) -> [String] {
@@ -207,6 +234,7 @@ struct TappedObject: Decodable, Equatable {
     var key: String
     var state: String?
     var size: UInt64?
+    var etag: String?
     var sha256: String?
     var gaps: [Gap]
 }

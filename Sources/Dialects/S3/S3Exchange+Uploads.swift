@@ -71,7 +71,8 @@ extension S3Exchange {
     func completeMultipartUpload(_ knowledge: inout DialectKnowledge, _ conclusion: inout Conclusion) {
         guard let uploadID = operation.uploadID else { return }
         guard record.hasSucceeded else { return attempt(&conclusion) }
-        let outcome = verdict(expecting: ["CompleteMultipartUploadResult"])
+        // The second is the name in the old SOAP interface, which moto used until 5.2.5; what it holds is the same.
+        let outcome = verdict(expecting: ["CompleteMultipartUploadResult", "CompleteMultipartUploadResponse"])
         guard case .success(let document) = outcome, let name = proven(by: document.root, &knowledge) else {
             return attempt(outcome, &conclusion)
         }
