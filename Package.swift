@@ -76,6 +76,7 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CLinux"),
         .target(name: "CChecksums", exclude: ["README.md"]),
+        .target(name: "CDigests", exclude: ["README.md"]),
 
         layer("Objects", []),
         layer("Packets", []),
@@ -84,7 +85,7 @@ let package = Package(
         layer("Cleartext", ["Objects", "Flows", "COpenSSL"]),
         layer("Exchanges", ["Objects", "Flows", httpTypes, nioCore, nioHPACK]),
         layer("Dialects", ["Objects", "Flows", "Exchanges", httpTypes]),
-        layer("Blocks", ["Objects", "COpenSSL", "CChecksums", "CLinux"]),
+        layer("Blocks", ["Objects", "COpenSSL", "CChecksums", "CDigests", "CLinux"]),
         layer("Compression", ["CZstd", "CLZ4"]),
         layer("Catalog", ["Objects", "Blocks", "CRocksDB"]),
         layer("Storage", ["Objects", "Blocks", "Compression", "CChecksums", "CLinux"]),

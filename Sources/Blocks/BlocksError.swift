@@ -8,6 +8,8 @@ public enum BlocksError: Error, Hashable, Sendable {
     case noMemory(bytes: Int, errno: Int32)
     /// OpenSSL offers no such digest, as in a FIPS configuration without MD5, or had no memory for it.
     case digestUnavailable(name: String)
+    /// The environment asks for a hash kernel that is none, or that this processor cannot run.
+    case hashKernel(name: String, supported: [String])
 }
 
 extension BlocksError: CustomStringConvertible {
@@ -23,6 +25,9 @@ extension BlocksError: CustomStringConvertible {
                 + "lower the block memory budget or raise the limit on virtual memory (ulimit -v)"
         case .digestUnavailable(let name):
             "OpenSSL offers no \(name) here: check OPENSSL_CONF for a provider (such as FIPS) that leaves it out"
+        case .hashKernel(let name, let supported):
+            "\(HashPlan.variable)=\(name) names no hash kernel that this processor can run: "
+                + "use one of \(supported.joined(separator: ", ")), or auto"
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import Blocks
 public import Capture
 internal import CLinux
 internal import Glibc
@@ -51,7 +52,7 @@ public struct Examination: Sendable {
 
     /// All findings, in an order that does not change.
     public func run() -> [Finding] {
-        var findings = [library(), capabilities(), clock(), descriptors()]
+        var findings = [library(), capabilities(), clock(), descriptors(), hashing()]
         for interface in interfaces { findings += examine(interface) }
         if !interfaces.isEmpty { findings.append(ringMemory()) }
         if let vault { findings += VaultExamination(path: vault).run() }
@@ -113,6 +114,25 @@ public struct Examination: Sendable {
         }
         return Finding("descriptors", .ok, "at most \(limit.rlim_cur) open files")
     }
+
+    /// What hashing costs here, and what a force by the environment does to it.
+    private func hashing() -> Finding {
+        do throws(BlocksError) {
+            let plan = try HashPlan.current()
+            let rates = plan.rates.map { rate in
+                let (sha256, md5) = (Self.tenths(rate.sha256), Self.tenths(rate.md5))
+                return "\(rate.kernel.rawValue) \(sha256) and \(md5) GB/s"
+            }
+            return Finding(
+                "hashing", .ok,
+                "SHA-256 by \(plan.sha256.rawValue), MD5 by \(plan.md5.rawValue); a core does SHA-256 and MD5 with "
+                    + rates.joined(separator: ", "))
+        } catch {
+            return Finding("hashing", .failure, error.description, remedy: "unset \(HashPlan.variable)")
+        }
+    }
+
+    private static func tenths(_ value: Double) -> Double { (value * 10).rounded() / 10 }
 
     private func examine(_ name: String) -> [Finding] {
         var findings: [Finding] = []

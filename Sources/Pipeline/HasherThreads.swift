@@ -8,7 +8,7 @@ struct HasherThreads: ~Copyable {
 
     init(
         count: Int, from source: [BoundedQueue<IngestBatch>], to target: [BoundedQueue<IngestBatch>], pool: BlockPool,
-        hasher: OpenSSLBlockHasher, preparation: BlockPreparation
+        hasher: BlockHasher, preparation: BlockPreparation
     ) {
         self.count = count
         let done = BoundedQueue<Int>(capacity: count)

@@ -17,8 +17,8 @@ struct IngestStore: ~Copyable {
     /// Opens the vault and starts the threads. `stop` is raised when the writer fails, so that the front end ends too;
     /// whoever raises it earlier cuts the settling after the last batch short, and nothing else.
     init(_ options: ReplayOptions, stop: StopFlag) throws(ReplayError) {
-        let hasher: OpenSSLBlockHasher
-        do throws(BlocksError) { hasher = try OpenSSLBlockHasher() } catch { throw .setup(error.description) }
+        let hasher: BlockHasher
+        do throws(BlocksError) { hasher = try BlockHasher() } catch { throw .setup(error.description) }
         let count = max(1, options.hashers)
         let unhashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
         let hashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }

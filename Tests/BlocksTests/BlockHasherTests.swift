@@ -1,0 +1,96 @@
+import Objects
+import Testing
+
+@testable import Blocks
+
+/// Blocks of these lengths with random bytes, rubbish behind them.
+private func blocks(
+    of lengths: [Int], in pool: BlockPool, _ generator: inout SeededGenerator
+) -> [BlockDescriptor] {
+    lengths.map { length in
+        let buffer = pool.acquireWaiting()
+        pool.copy(generator.bytes(pool.blockSize.bytes).span.bytes, into: buffer, at: 0)
+        return BlockDescriptor(transfer: TransferID(1), offset: 0, length: UInt32(length), buffer: buffer)
+    }
+}
+
+@Suite struct BlockHasherTests {
+    @Test(arguments: HashKernel.supported)
+    func `every kernel agrees with OpenSSL on every length from 0 to 4096`(kernel: HashKernel) throws {
+        let pool = try BlockPool(blockSize: BlockSize(bytes: 4096), budgetBytes: 4100 * 4096)
+        var generator = SeededGenerator(seed: 11)
+        var batch = blocks(of: Array(0...4096), in: pool, &generator)
+        var expected = batch
+        try OpenSSLBlockHasher().hash(&expected, in: pool)
+        try BlockHasher(kernel).hash(&batch, in: pool)
+        for index in batch.indices where batch[index].fingerprint != expected[index].fingerprint {
+            Issue.record("\(kernel) differs at a length of \(batch[index].length)")
+        }
+    }
+
+    @Test(arguments: HashKernel.supported)
+    func `every kernel agrees with OpenSSL on batches of any size and mixture`(kernel: HashKernel) throws {
+        let pool = try BlockPool(blockSize: BlockSize(bytes: 4096), budgetBytes: 64 * 4096)
+        var generator = SeededGenerator(seed: 12)
+        for count in [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40] {
+            let uneven = (0..<count).map { _ in Int(generator.next() % 4097) }
+            for lengths in [uneven, Array(repeating: 4096, count: count), Array(repeating: 64, count: count)] {
+                var batch = blocks(of: lengths, in: pool, &generator)
+                var expected = batch
+                try OpenSSLBlockHasher().hash(&expected, in: pool)
+                try BlockHasher(kernel).hash(&batch, in: pool)
+                #expect(batch.map(\.fingerprint) == expected.map(\.fingerprint), "\(kernel), \(lengths)")
+                pool.release(batch)
+            }
+        }
+    }
+
+    @Test func `the plan of this machine is a kernel it can run, and the fastest it measured`() throws {
+        let plan = HashPlan(choosingFrom: HashKernel.supported)
+        #expect(plan.rates.map(\.kernel) == HashKernel.supported)
+        #expect(plan.rates.allSatisfy { $0.sha256 > 0 && $0.md5 > 0 })
+        #expect(plan.rates.first { $0.kernel == plan.sha256 }?.sha256 == plan.rates.map(\.sha256).max())
+        #expect(plan.rates.first { $0.kernel == plan.md5 }?.md5 == plan.rates.map(\.md5).max())
+        #expect((1...16).contains(plan.sha256LanesMin) && (1...16).contains(plan.md5LanesMin))
+    }
+
+    @Test func `a kernel that is none is refused by name`() {
+        let error = BlocksError.hashKernel(name: "quantum", supported: ["avx2", "openssl"])
+        #expect("\(error)".contains("OXBOW_HASH_KERNEL=quantum"))
+        #expect("\(error)".contains("avx2, openssl"))
+    }
+}
+
+@Suite struct DigestLanesTests {
+    @Test(arguments: HashKernel.supported)
+    func `messages in pieces of any length give their digests`(kernel: HashKernel) throws {
+        var generator = SeededGenerator(seed: 13)
+        for (algorithm, reference) in [(DigestLanes.Algorithm.md5, DigestAlgorithm.md5), (.sha256, .sha256)] {
+            for lanesMin in [1, 5, 17] {
+                let messages = (0..<23).map { _ in generator.bytes(Int(generator.next() % 1500)) }
+                var lanes = DigestLanes(
+                    count: messages.count, algorithm: algorithm, kernel: kernel, lanesMin: lanesMin)
+                var taken = Array(repeating: 0, count: messages.count)
+                while taken.contains(where: { $0 >= 0 }) {
+                    for (index, message) in messages.enumerated() where taken[index] >= 0 {
+                        let end = min(message.count, taken[index] + Int(generator.next() % 200))
+                        let isLast = end == message.count
+                        // The arrays stand still until `run`.
+                        message.withUnsafeBytes {
+                            lanes.add(.init(rebasing: $0[taken[index]..<end]), to: index, isLast: isLast)
+                        }
+                        taken[index] = isLast ? -1 : end
+                    }
+                    lanes.run()
+                }
+                for (index, message) in messages.enumerated() {
+                    var digest = try StreamDigest(reference)
+                    digest.update(message.span.bytes)
+                    let expected = digest.finalize()
+                    let value = lanes.value(of: index)
+                    #expect(expected.indices.map { value[$0] } == expected, "\(kernel), message \(index)")
+                }
+            }
+        }
+    }
+}
