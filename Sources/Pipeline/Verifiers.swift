@@ -21,18 +21,34 @@ final class Verifiers: Sendable {
 
     init(reader: VaultReader) { self.reader = reader }
 
-    /// The body of each verifying thread.
+    /// The body of each verifying thread: several versions at a time, as many as there are, without waiting for more.
     func run() {
-        while let version = work.pop() {
-            var finished = Finished(version: version)
-            do {
-                if let record = try reader.catalog.version(version), let plan = record.verificationPlan {
-                    finished.result = try reader.check(plan, of: record)
+        do throws(VaultError) {
+            var checks = try reader.makeDigestChecks()
+            while true {
+                while checks.hasRoom, let version = checks.isIdle ? work.pop() : work.tryPop() {
+                    begin(version, in: &checks)
                 }
-            } catch {
-                finished.failure = String(describing: error)
+                if checks.isIdle { return }
+                for outcome in checks.advance() {
+                    results.push(Finished(version: outcome.version, result: outcome.result, failure: outcome.failure))
+                }
             }
-            results.push(finished)
+        } catch {
+            // No memory for the lanes, say: the versions stay unchecked, and the report says so.
+            while let version = work.pop() { results.push(Finished(version: version, failure: "\(error)")) }
+        }
+    }
+
+    private func begin(_ version: VersionID, in checks: inout DigestChecks) {
+        do throws(CatalogError) {
+            if let record = try reader.catalog.version(version), let plan = record.verificationPlan {
+                checks.add(plan, of: record)
+            } else {
+                results.push(Finished(version: version))
+            }
+        } catch {
+            results.push(Finished(version: version, failure: "\(error)"))
         }
     }
 

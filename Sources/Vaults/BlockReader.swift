@@ -27,6 +27,32 @@ struct BlockReader: Sendable {
         unsafe try body(block.span.bytes.extracting(Int(piece.skip)..<end))
     }
 
+    /// The pieces with the places of their blocks, found in one look-up.
+    func locate(_ pieces: [ManifestPiece], object: String) throws(VaultError) -> [LocatedPiece] {
+        let fingerprints = pieces.map(\.fingerprint)
+        let places = try asVaultError { () throws(CatalogError) in try catalog.locate(fingerprints) }
+        var located: [LocatedPiece] = []
+        located.reserveCapacity(pieces.count)
+        for (piece, place) in zip(pieces, places) {
+            guard let place else {
+                throw .missingBlock(
+                    fingerprint: String(describing: piece.fingerprint), object: object,
+                    range: piece.offset..<piece.end)
+            }
+            located.append(LocatedPiece(piece: piece, location: BlockLocation(place)))
+        }
+        return located
+    }
+
+    /// Reads the block that a piece lies in into a buffer, checked by its checksum alone.
+    func read(_ located: LocatedPiece, into buffer: BlockBuffer, of pool: BlockPool) throws(VaultError) {
+        let piece = located.piece
+        guard located.location.rawLength >= piece.skip + piece.length,
+            Int(located.location.rawLength) <= pool.blockSize.bytes
+        else { throw .storage("the index gives a block of \(located.location.rawLength) bytes another length") }
+        try asVaultError { () throws(StorageError) in try store.read(located.location, into: buffer, of: pool) }
+    }
+
     /// The bytes of the block that a piece lies in, proven, and at least as many as the piece needs.
     private func bytes(of piece: ManifestPiece, object: String) throws(VaultError) -> [UInt8] {
         let fingerprint = piece.fingerprint
@@ -62,4 +88,10 @@ struct BlockReader: Sendable {
         }
         return block
     }
+}
+
+/// A piece and the place of its block.
+struct LocatedPiece: Sendable {
+    var piece: ManifestPiece
+    var location: BlockLocation
 }

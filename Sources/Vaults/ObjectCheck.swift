@@ -109,7 +109,7 @@ extension VaultReader {
     }
 
     /// `size` bytes cut into parts of `partSize`; the last takes the rest.
-    private static func partSizes(of size: UInt64, by partSize: UInt64) -> [UInt64] {
+    static func partSizes(of size: UInt64, by partSize: UInt64) -> [UInt64] {
         var sizes = [UInt64](repeating: partSize, count: Int(size / partSize))
         if size % partSize > 0 { sizes.append(size % partSize) }
         return sizes

@@ -68,6 +68,16 @@ public final class VaultReader: Sendable {
         try blocks.withBlock(piece, object: object, body)
     }
 
+    /// What is held of `range`, ascending and without overlap, with the places of the blocks.
+    func locatedPieces(of version: VersionRecord, in range: Range<UInt64>) throws(VaultError) -> [LocatedPiece] {
+        try blocks.locate(try pieces(of: version, in: range), object: version.name.url)
+    }
+
+    /// Reads a piece's block into a buffer, checked by its checksum alone.
+    func read(_ piece: LocatedPiece, into buffer: BlockBuffer, of pool: BlockPool) throws(VaultError) {
+        try blocks.read(piece, into: buffer, of: pool)
+    }
+
     /// How much of a manifest is read at a time.
     private static let windowBytes: UInt64 = 64 << 20
 }
