@@ -71,34 +71,4 @@ extension CatalogReading where Self: ~Copyable {
         }
         return extents
     }
-
-    /// Visits every fingerprint that a version, a part or a slice refers to, some more than once: what a collection must
-    /// keep, beside the blocks of transfers that are still open.
-    public func visitReferences(
-        _ visit: (Fingerprint) throws(CatalogError) -> VisitStep
-    ) throws(CatalogError) {
-        var isStopped = false
-        func visitAll(_ holdings: Holdings) throws(CatalogError) {
-            for extent in holdings.inlineExtents where !isStopped {
-                isStopped = try visit(extent.fingerprint) == .stop
-            }
-            for slice in holdings.slices where !isStopped { isStopped = try visit(slice.fingerprint) == .stop }
-        }
-        try scan(.versions, prefix: [], from: nil) { (key, value) throws(CatalogError) in
-            try visitAll(try VersionRecord(id: try CatalogKey.versionID(decoding: key), decoding: value).holdings)
-            return isStopped ? .stop : .next
-        }
-        guard !isStopped else { return }
-        try scan(.parts, prefix: [], from: nil) { (key, value) throws(CatalogError) in
-            try visitAll(try PartRecord(key: key, decoding: value).holdings)
-            return isStopped ? .stop : .next
-        }
-        guard !isStopped else { return }
-        try scan(.manifests, prefix: [], from: nil) { (_, value) throws(CatalogError) in
-            for extent in try ManifestPage.decode(value) where !isStopped {
-                isStopped = try visit(extent.fingerprint) == .stop
-            }
-            return isStopped ? .stop : .next
-        }
-    }
 }

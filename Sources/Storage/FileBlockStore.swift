@@ -72,6 +72,9 @@ public final class FileBlockStore: BlockStore {
         return opened
     }
 
-    /// Closes the reader of a segment that is about to be removed.
-    public func forget(_ segment: UInt64) { readers.withLock { $0.byNumber[segment] = nil } }
+    /// Takes a segment out of the vault and closes its reader; see ``SegmentDirectory/drop(_:)``.
+    public func drop(_ segment: UInt64) throws(StorageError) {
+        try directory.drop(segment)
+        readers.withLock { $0.byNumber[segment] = nil }
+    }
 }

@@ -2,7 +2,7 @@ public import Blocks
 internal import CLinux
 internal import Glibc
 
-/// The folder of a vault's segment files: lists, creates and opens them. Removes none.
+/// The folder of a vault's segment files: lists, creates, opens and drops them.
 ///
 /// A file appears under its name, sixteen hexadecimal digits and `.oxs`, only with its header written and durable. One
 /// process writes to a vault at a time; the vault's lock sees to it.
@@ -36,21 +36,26 @@ public struct SegmentDirectory: Hashable, Sendable {
 
     /// Numbers of the segments in the folder, ascending. Other files are left alone.
     public func segmentNumbers() throws(StorageError) -> [UInt64] {
+        try fileNames().compactMap(Self.number(ofFileNamed:)).sorted()
+    }
+
+    /// Names of all files in the folder.
+    func fileNames() throws(StorageError) -> [String] {
         guard let folder = unsafe opendir(path) else {
             throw .io(operation: "list", path: path, offset: nil, errno: errno)
         }
         defer { unsafe closedir(folder) }
-        var numbers: [UInt64] = []
+        var names: [String] = []
         while true {
             errno = 0
             guard let entry = unsafe readdir(folder) else { break }
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if let number = Self.number(ofFileNamed: name) { numbers.append(number) }
+            names.append(name)
         }
         guard errno == 0 else { throw .io(operation: "list", path: path, offset: nil, errno: errno) }
-        return numbers.sorted()
+        return names
     }
 
     /// Path of a segment's file, whether it is there or not.
@@ -84,9 +89,15 @@ public struct SegmentDirectory: Hashable, Sendable {
         return try SegmentWriter(file: file, resuming: reader, durableTo: durableTo, options: options)
     }
 
-    /// Opens a segment for reading.
+    /// Opens a segment for reading, also one that was dropped and whose file is still there.
     public func openSegment(_ number: UInt64) throws(StorageError) -> SegmentReader {
-        try SegmentReader(path: path(of: number), vault: vault, number: number, options: options)
+        do throws(StorageError) {
+            return try SegmentReader(path: path(of: number), vault: vault, number: number, options: options)
+        } catch .noSuchSegment {
+            let dropped = droppedPath(of: number)
+            guard unsafe access(dropped, F_OK) == 0 else { throw .noSuchSegment(path: path(of: number)) }
+            return try SegmentReader(path: dropped, vault: vault, number: number, options: options)
+        }
     }
 
     /// The number in a segment's file name; nil for other files.
@@ -110,7 +121,7 @@ public struct SegmentDirectory: Hashable, Sendable {
         throw .io(operation: "create", path: final, offset: nil, errno: errno)
     }
 
-    private static func synchronizeFolder(_ path: String) throws(StorageError) {
+    static func synchronizeFolder(_ path: String) throws(StorageError) {
         let folder = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY)
         guard fsync(folder.descriptor) == 0 || errno == EINVAL else {
             throw .io(operation: "sync", path: path, offset: nil, errno: errno)

@@ -62,6 +62,12 @@ struct SegmentLog: ~Copyable {
     /// Seals the segment when it is full; the next append begins another. Only when nothing is unsynced.
     mutating func rollIfFull() throws(VaultError) {
         guard segment?.isFull ?? false else { return }
+        try roll()
+    }
+
+    /// Seals the segment, if one is open; the next append begins another. Only when nothing is unsynced.
+    mutating func roll() throws(VaultError) {
+        guard segment != nil else { return }
         try withSegment { (segment) throws(StorageError) in try segment.seal() }
         segment = nil
         position = CatalogCheckpoint(segment: highestUsed + 1, offset: 0)

@@ -97,14 +97,7 @@ extension VaultWriter {
         }
         guard filled == Int(item.length) else { return nil }
         var block = BlockDescriptor(transfer: TransferID(0), offset: 0, length: item.length, buffer: buffer)
-        do throws(BlocksError) {
-            let hasher = try OpenSSLBlockHasher()
-            block.fingerprint = try pool.withBytes(of: buffer, count: filled) { bytes throws(BlocksError) in
-                try hasher.fingerprint(of: bytes)
-            }
-        } catch {
-            throw .blocks(error)
-        }
+        block.fingerprint = try hash(buffer, count: filled)
         return block
     }
 

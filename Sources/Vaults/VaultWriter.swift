@@ -26,8 +26,8 @@ public struct VaultWriter: ~Copyable {
     private let lock: VaultLock
     private let durability: Durability
     let catalog: RocksCatalog
-    private let store: FileBlockStore
-    private var log: SegmentLog
+    let store: FileBlockStore
+    var log: SegmentLog
     var ledger: Ledger<RocksCatalog>
     /// Blocks that are in the log but not in the index yet.
     private var unpublished: [Fingerprint: BlockIndexValue] = [:]
@@ -36,6 +36,8 @@ public struct VaultWriter: ~Copyable {
     private let compression: CompressionMethod
     /// For blocks that no ``BlockPreparation`` has seen.
     private var packer: BlockPacker
+    /// The collection under way.
+    var collection: Collection?
 
     /// Opens the vault in the folder `path` for writing, or makes one. `blockSize` counts for a new vault; for an existing
     /// one it must be nil or the vault's own. `compression` is for the blocks of this run and what a new vault is set to;
@@ -112,8 +114,12 @@ public struct VaultWriter: ~Copyable {
     var isCommitted: Bool { log.unsyncedBytes == 0 && ledger.pendingBytes == 0 }
 
     /// Makes everything appended so far durable and visible.
-    public mutating func commit() throws(VaultError) {
-        let mutations = ledger.takeMutations()
+    public mutating func commit() throws(VaultError) { try commit(adding: []) }
+
+    /// Makes everything appended so far durable and visible, and before it rows that are logged once more.
+    mutating func commit(adding rows: [CatalogMutation]) throws(VaultError) {
+        let mutations = rows + ledger.takeMutations()
+        do throws(CatalogError) { try collection?.note(mutations) } catch { throw .catalog(error.description) }
         if !mutations.isEmpty {
             counters.records += UInt64(mutations.count)
             try log.append(mutations, in: pool)
@@ -134,6 +140,16 @@ public struct VaultWriter: ~Copyable {
         counters.commits += 1
         lastCommit = monotonicClock()
         try log.rollIfFull()
+    }
+
+    /// True for a block that is in the log but not in the index yet.
+    func isUnpublished(_ fingerprint: Fingerprint) -> Bool { unpublished[fingerprint] != nil }
+
+    /// Appends blocks that the index has, so that they are there twice until the other copies go.
+    mutating func appendAgain(_ blocks: [BlockDescriptor]) throws(VaultError) {
+        var blocks = blocks
+        for index in blocks.indices { packer.pack(&blocks[index], in: pool) }
+        for (block, place) in zip(blocks, try log.append(blocks, in: pool)) { unpublished[block.fingerprint] = place }
     }
 
     /// Appends the blocks that neither the index nor the log has.

@@ -94,10 +94,7 @@ import Testing
                     name: object("open"), uploadID: "u1", partNumber: 2, source: object("large"), sourceRange: 1..<20,
                     seen: at(2))))
         var seen: Set<Fingerprint> = []
-        try bench.ledger.visitReferences { fingerprint in
-            seen.insert(fingerprint)
-            return .next
-        }
+        try bench.ledger.visitReferences { seen.insert($0) }
         #expect(seen == Set(bench.blocks.keys))
     }
 }

@@ -86,8 +86,20 @@ import Testing
         for (location, bytes) in stored + stored.reversed() { #expect(try store.read(location) == bytes) }
         #expect(store.openReaders == 3)
         #expect(store.evictedReaders == 14)
-        store.forget(1)
+        try store.drop(1)
         #expect(store.openReaders == 2)
+        #expect(try store.segmentNumbers() == Array(2...10))
+        // Its file is there for a while, under another name.
+        let now = UInt64(Date().timeIntervalSince1970 * 1e9)
+        let kept = try fixture.directory.removeDropped(olderThan: 3_600_000_000_000, at: now)
+        #expect(kept.freed == 0 && kept.kept > 4096)
+        #expect(try store.read(stored[0].0) == stored[0].1)
+        let removed = try fixture.directory.removeDropped(olderThan: 0, at: now)
+        #expect(removed.freed == kept.kept && removed.kept == 0)
+        #expect(throws: StorageError.noSuchSegment(path: fixture.directory.path(of: 1))) {
+            _ = try fixture.directory.openSegment(1)
+        }
+        _ = try store.openSegment(9)
         let buffer = try #require(fixture.pool.acquire())
         try store.read(stored[4].0, into: buffer, of: fixture.pool)
         fixture.pool.withBytes(of: buffer, count: 1) { #expect($0.unsafeLoad(as: UInt8.self) == 5) }

@@ -66,8 +66,6 @@ struct Traffic {
             position = end
         }
         try OpenSSLBlockHasher().hash(&batch.blocks, in: pool)
-        let seen = Observation(
-            time: clock, firstTime: clock, packet: transfers, flow: "10.0.0.1:40000 > 10.0.0.2:80")
         let stored = StoredEvent(
             name: name, transfer: transfer, size: UInt64(bytes.count), etag: etag, metadata: metadata,
             digests: digests, seen: seen)
@@ -76,6 +74,56 @@ struct Traffic {
         }
         try writer.append(batch)
         pool.release(batch.blocks)
+    }
+
+    /// The first half of an upload whose end comes later: its blocks are stored, and no row refers to them.
+    mutating func begin(_ bytes: [UInt8], into writer: inout VaultWriter) throws -> TransferID {
+        transfers += 1
+        let transfer = TransferID(transfers)
+        let pool = writer.pool
+        var batch = IngestBatch()
+        let plan = TransferPlan(expectedLength: UInt64(bytes.count))
+        batch.steps.append(.init(blocksBefore: 0, step: .open(transfer, plan)))
+        for position in stride(from: 0, to: bytes.count, by: Self.blockBytes) {
+            let end = min(bytes.count, position + Self.blockBytes)
+            let buffer = try #require(pool.acquire())
+            pool.copy(bytes[position..<end].span.bytes, into: buffer, at: 0)
+            batch.blocks.append(
+                BlockDescriptor(
+                    transfer: transfer, offset: UInt64(position), length: UInt32(end - position), buffer: buffer))
+        }
+        try OpenSSLBlockHasher().hash(&batch.blocks, in: pool)
+        try writer.append(batch)
+        pool.release(batch.blocks)
+        return transfer
+    }
+
+    /// The end of an upload that ``begin(_:into:)`` began.
+    mutating func end(
+        _ transfer: TransferID, _ name: ObjectName, count: Int, into writer: inout VaultWriter
+    ) throws {
+        clock += 1_000_000_000
+        let stored = StoredEvent(name: name, transfer: transfer, size: UInt64(count), seen: seen)
+        var batch = IngestBatch()
+        for step in [.close(transfer, TransferEnd(length: UInt64(count))), IngestStep.event(.stored(stored))] {
+            batch.steps.append(.init(blocksBefore: 0, step: step))
+        }
+        try writer.append(batch)
+    }
+
+    /// A delete that the cloud confirmed.
+    mutating func delete(_ name: ObjectName, from writer: inout VaultWriter) throws {
+        clock += 1_000_000_000
+        var batch = IngestBatch()
+        batch.steps.append(.init(blocksBefore: 0, step: .event(.deleted(DeletedEvent(name: name, seen: seen)))))
+        try writer.append(batch)
+    }
+
+    /// The time of what was seen last, nanoseconds since 1970 UTC.
+    var now: UInt64 { clock }
+
+    private var seen: Observation {
+        Observation(time: clock, firstTime: clock, packet: transfers, flow: "10.0.0.1:40000 > 10.0.0.2:80")
     }
 }
 
