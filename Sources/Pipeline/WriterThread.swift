@@ -87,10 +87,14 @@ struct WriterThread {
         _ result: inout Outcome
     ) throws(VaultError) {
         var next = 0
+        var collection = CollectionDuty(writer.layout)
+        defer { collection.end() }
         while true {
-            switch input[next].pop(waitingMilliseconds: Self.idleMilliseconds) {
+            var isIdle = false
+            switch input[next].pop(waitingMilliseconds: collection.isCollecting ? 1 : Self.idleMilliseconds) {
             case .ended: return
             case .nothing:
+                isIdle = true
                 // What came last must not wait for more traffic to become durable.
                 try writer.commitIfDue()
             case .item(let batch):
@@ -98,6 +102,7 @@ struct WriterThread {
                 defer { writer.pool.release(batch.blocks) }
                 try writer.append(batch)
             }
+            try collection.step(&writer, isIdle: isIdle)
             while let finished = verifiers.finished() {
                 inFlight -= 1
                 try record(finished, &writer, &result)

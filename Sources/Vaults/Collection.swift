@@ -3,7 +3,7 @@ internal import Blocks
 internal import Storage
 
 /// How a collection is done.
-public struct CollectionOptions: Sendable, Hashable {
+public struct CollectionOptions: Sendable, Hashable, Codable {
     /// Which versions are forgotten first.
     public var retention: RetentionPolicy
     /// A segment is rewritten when more than this share of its bytes is garbage; 0 to 1.

@@ -2,7 +2,7 @@ internal import Catalog
 
 /// Which versions may be forgotten: those that are not what the cloud serves, when every rule that is given allows it.
 /// Without rules nothing is forgotten.
-public struct RetentionPolicy: Sendable, Hashable {
+public struct RetentionPolicy: Sendable, Hashable, Codable {
     /// The newest versions of a name, the current one among them, that stay whatever their age; nil: no such rule.
     public var keepVersions: Int?
     /// How long a version stays after it was replaced or deleted, in nanoseconds; nil: no such rule.

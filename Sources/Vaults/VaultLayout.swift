@@ -5,6 +5,7 @@
 /// - `segments/`: the truth (Storage).
 /// - `catalog/`: RocksDB, a view that `oxbow rebuild` makes anew from the segments.
 /// - `spool/`: packets that a live tap could not take in yet; of no worth once it ended.
+/// - `collect.request`, `collect.reply`: what a command asks of the vault's writer (``CollectionMailbox``).
 /// - `migrations/`: journals and reports of migrations, one folder a target.
 public struct VaultLayout: Sendable, Hashable {
     /// The vault's folder.
@@ -27,6 +28,10 @@ public struct VaultLayout: Sendable, Hashable {
     public var catalog: String { "\(root)/catalog" }
     /// The folder where a live tap keeps packets that wait for their turn; gone when no tap runs.
     public var spool: String { "\(root)/spool" }
+    /// The file in which a command asks the writer to collect.
+    public var collectionRequest: String { "\(root)/collect.request" }
+    /// The writer's answer.
+    public var collectionReply: String { "\(root)/collect.reply" }
     /// The folder of migration journals.
     public var migrations: String { "\(root)/migrations" }
 }

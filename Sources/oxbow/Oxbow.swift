@@ -19,7 +19,7 @@ struct Oxbow: AsyncParsableCommand {
             ReplayCommand.self, TapCommand.self, DoctorCommand.self, ListCommand.self, StatCommand.self,
             CatCommand.self, GetCommand.self,
             WhyCommand.self,
-            VerifyCommand.self, CoverageCommand.self, RebuildCommand.self, VaultCommand.self,
+            VerifyCommand.self, CoverageCommand.self, RebuildCommand.self, CollectCommand.self, VaultCommand.self,
             MigrateCommand.self,
         ])
 

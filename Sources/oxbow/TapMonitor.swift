@@ -101,7 +101,7 @@ struct TapMonitor {
 
 /// Spans of time as people write them.
 enum DurationText {
-    /// Seconds in `500ms`, `10s`, `5m`, `1h` or `10`; nil when it is none.
+    /// Seconds in `500ms`, `10s`, `5m`, `1h`, `30d` or `10`; nil when it is none.
     static func seconds(_ text: String) -> Double? {
         let digits = text.prefix { $0.isNumber || $0 == "." }
         guard let number = Double(digits), number >= 0 else { return nil }
@@ -110,6 +110,7 @@ enum DurationText {
         case "", "s": return number
         case "m": return number * 60
         case "h": return number * 3600
+        case "d": return number * 86_400
         default: return nil
         }
     }
