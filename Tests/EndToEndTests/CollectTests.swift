@@ -49,7 +49,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder / "none"))
     }
 
-    @Test(.enabled(if: TapRig.obstacle == nil, "no network namespaces here"))
+    @Test(.enabled(if: TapRig.isMissing == nil, "\(TapRig.isMissing ?? "")"))
     func `beside a tap is done by the tap, which goes on`() throws {
         let rig = try TapRig()
         let tap = try rig.tap(["-i", "vs0"])
