@@ -24,7 +24,10 @@ public struct VaultWriter: ~Copyable {
     public let pool: BlockPool
 
     private let lock: VaultLock
-    private let durability: Durability
+    /// When to commit; may be changed between two batches.
+    public var durability: Durability
+    /// How long the latest commits took, nanoseconds.
+    private var commitDurations: [UInt64] = []
     let catalog: RocksCatalog
     private let store: FileBlockStore
     private var log: SegmentLog
@@ -113,6 +116,7 @@ public struct VaultWriter: ~Copyable {
 
     /// Makes everything appended so far durable and visible.
     public mutating func commit() throws(VaultError) {
+        let began = monotonicClock()
         let mutations = ledger.takeMutations()
         if !mutations.isEmpty {
             counters.records += UInt64(mutations.count)
@@ -133,7 +137,17 @@ public struct VaultWriter: ~Copyable {
         unpublished.removeAll(keepingCapacity: true)
         counters.commits += 1
         lastCommit = monotonicClock()
+        counters.commitNanoseconds &+= lastCommit &- began
+        if commitDurations.count < Self.commitDurationsMax { commitDurations.append(lastCommit &- began) }
         try log.rollIfFull()
+    }
+
+    private static let commitDurationsMax = 1024
+
+    /// How long the commits since the last call took, in nanoseconds; beyond 1,024 the latest are left out.
+    public mutating func takeCommitDurations() -> [UInt64] {
+        defer { commitDurations.removeAll(keepingCapacity: true) }
+        return commitDurations
     }
 
     /// Appends the blocks that neither the index nor the log has.
