@@ -101,13 +101,13 @@ let package = Package(
             "Pipeline",
             [
                 "Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects", "Blocks",
-                "Compression", "Catalog", "Vaults", "CLinux", "COpenSSL", logging,
+                "Compression", "Catalog", "Vaults", "CLinux", "COpenSSL", logging, coreMetrics,
             ]),
         .executableTarget(
             name: "oxbow",
             dependencies: [
                 "Objects", "Blocks", "Compression", "Capture", "Catalog", "Dialects", "Vaults", "Pipeline",
-                "Replication",
+                "Replication", "Telemetry",
                 argumentParser, yams, logging,
             ],
             swiftSettings: strict),
@@ -126,7 +126,7 @@ let package = Package(
         tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Compression", "Objects", "CRocksDB"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
         tests(of: "Telemetry", ["Telemetry", coreMetrics]),
-        tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),
+        tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets", "Telemetry", coreMetrics]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
     ]
 )

@@ -17,6 +17,7 @@ extension GapCause {
         case .framingLost: 10
         case .neverSeen: 11
         case .overload: 12
+        case .outage: 13
         }
     }
 

@@ -41,11 +41,12 @@ public struct ReportedGaps: Hashable, Sendable {
         case .connectionEnded: 4
         case .framingLost: 5
         case .snapped: 6
-        case .kernelDrop: 7
-        case .keyMissing: 8
-        case .flowEvicted: 9
-        case .limit: 10
-        case .overload: 11
+        case .outage: 7
+        case .kernelDrop: 8
+        case .keyMissing: 9
+        case .flowEvicted: 10
+        case .limit: 11
+        case .overload: 12
         }
     }
 

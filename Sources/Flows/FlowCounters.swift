@@ -18,8 +18,14 @@ public struct FlowCounters: Sendable, Hashable {
     public var conflictingBytes: UInt64 = 0
     /// Gaps told to the sink.
     public var gaps: UInt64 = 0
-    /// Bytes in gaps: not in the capture.
+    /// Bytes in gaps: not in the capture, for no cause that is known.
     public var gapBytesNotCaptured: UInt64 = 0
+    /// Bytes in gaps: the kernel dropped packets then.
+    public var gapBytesKernelDrop: UInt64 = 0
+    /// Bytes in gaps: left out then, since storage could not keep up.
+    public var gapBytesOverload: UInt64 = 0
+    /// Bytes in gaps: the interface was away then.
+    public var gapBytesOutage: UInt64 = 0
     /// Bytes in gaps: cut off at the snapshot length.
     public var gapBytesSnapped: UInt64 = 0
     /// Payload bytes that snapped segments lacked, whether or not another copy had them.
@@ -66,6 +72,11 @@ public struct FlowCounters: Sendable, Hashable {
     public var withoutFlow: UInt64 = 0
     /// Headers that contradict their frame, or bear addresses that TCP does not use.
     public var malformed: UInt64 = 0
+
+    /// Bytes in gaps of any cause.
+    public var gapBytes: UInt64 {
+        gapBytesNotCaptured &+ gapBytesKernelDrop &+ gapBytesOverload &+ gapBytesOutage &+ gapBytesSnapped
+    }
 
     /// All zero.
     public init() {}

@@ -11,10 +11,12 @@ extension FlowTracker {
         if cause == .notCaptured { cause = knownLoss(slot, own) ?? cause }
         halves[own].advance(to: end)
         counters.gaps &+= 1
-        if cause == .snapped {
-            counters.gapBytesSnapped &+= end - start
-        } else {
-            counters.gapBytesNotCaptured &+= end - start
+        switch cause {
+        case .snapped: counters.gapBytesSnapped &+= end - start
+        case .kernelDrop: counters.gapBytesKernelDrop &+= end - start
+        case .overload: counters.gapBytesOverload &+= end - start
+        case .outage: counters.gapBytesOutage &+= end - start
+        default: counters.gapBytesNotCaptured &+= end - start
         }
         deliveries.append(.gap(handle(slot), half, offset: start, length: end - start, cause: cause, context))
     }

@@ -6,6 +6,8 @@ public enum GapCause: String, Sendable, Hashable, CaseIterable {
     case kernelDrop = "kernel-drop"
     /// Oxbow could not keep up and left out whole flows by its policy.
     case overload = "overload"
+    /// The interface was away, so nothing was captured.
+    case outage = "outage"
     /// The frame was cut at the snapshot length.
     case snapped = "snapped"
     /// The capture began when the bytes had already passed.

@@ -10,6 +10,7 @@ internal import Vaults
 final class EndpointWatch: Sendable {
     private let reader: VaultReader
     private let found = Mutex<[EndpointSighting]>([])
+    private let known = Mutex<[EndpointTraffic]>([])
     private let isEnded = Atomic<Bool>(false)
     private let wake = WakeDescriptor()
 
@@ -19,11 +20,11 @@ final class EndpointWatch: Sendable {
 
     /// The body of its thread.
     func run() {
-        var known = Set(endpoints().map(Self.identity))
+        var known = Set(look().map(Self.identity))
         while true {
             let isLast = isEnded.load(ordering: .acquiring)
             if !isLast { wake.wait(milliseconds: Self.intervalMilliseconds) }
-            for endpoint in endpoints() where known.insert(Self.identity(endpoint)).inserted {
+            for endpoint in look() where known.insert(Self.identity(endpoint)).inserted {
                 let sighting = EndpointSighting(
                     cloud: endpoint.cloud.rawValue, host: endpoint.host, firstSeen: endpoint.firstSeen)
                 found.withLock { $0.append(sighting) }
@@ -40,6 +41,9 @@ final class EndpointWatch: Sendable {
         }
     }
 
+    /// All endpoints, as of the last look.
+    var traffic: [EndpointTraffic] { known.withLock { $0 } }
+
     /// Looks once more and ends the thread.
     func end() {
         isEnded.store(true, ordering: .releasing)
@@ -47,8 +51,15 @@ final class EndpointWatch: Sendable {
     }
 
     /// A catalog that cannot be read is the writer's to report; here it only means that nothing new is seen.
-    private func endpoints() -> [EndpointRecord] {
-        do throws(CatalogError) { return try reader.catalog.endpoints() } catch { return [] }
+    private func look() -> [EndpointRecord] {
+        let endpoints: [EndpointRecord]
+        do throws(CatalogError) { endpoints = try reader.catalog.endpoints() } catch { return [] }
+        let traffic = endpoints.map {
+            EndpointTraffic(
+                cloud: $0.cloud.rawValue, host: $0.host, uploadedBytes: $0.bytesStored, readBytes: $0.bytesRead)
+        }
+        known.withLock { $0 = traffic }
+        return endpoints
     }
 
     private static func identity(_ endpoint: EndpointRecord) -> String { "\(endpoint.cloud.rawValue) \(endpoint.host)" }

@@ -23,6 +23,8 @@ final class FrameRelay: @unchecked Sendable {
 
     private struct State {
         var free: [Int32]
+        /// Arenas that may be taken at once; may change while the relay runs.
+        var arenasMax: Int
         /// Full arenas in memory, the oldest first; all of them are younger than what is spooled.
         var waiting: [Chunk] = []
         /// Slots in the spool, the oldest first, and their bytes.
@@ -40,6 +42,7 @@ final class FrameRelay: @unchecked Sendable {
     }
 
     private let base: UnsafeMutableRawPointer
+    /// Arenas for which there is address space; one more is the consumer's, for what it reads from the spool.
     private let arenas: Int
     private let spool: SpoolFile?
     private let state: Mutex<State>
@@ -49,7 +52,8 @@ final class FrameRelay: @unchecked Sendable {
     /// A relay with so many bytes of arenas, at least eight of them, and of spool (0 for none). `consumer` is woken when
     /// something comes.
     init(memoryBytes: Int, spoolBytes: Int, spool: SpoolFile?, consumer: WakeDescriptor) {
-        let arenas = max(8, memoryBytes / Self.arenaBytes)
+        let arenasMax = Self.arenas(in: memoryBytes)
+        let arenas = max(arenasMax, Self.arenasReserved)
         self.arenas = arenas
         self.spool = spool
         self.consumer = consumer
@@ -62,19 +66,54 @@ final class FrameRelay: @unchecked Sendable {
         }
         unsafe base = mapped
         state = Mutex(
-            State(free: (0..<Int32(arenas)).reversed(), slotsMax: spool == nil ? 0 : spoolBytes / Self.arenaBytes))
+            State(
+                free: (0..<Int32(arenas)).reversed(), arenasMax: arenasMax,
+                slotsMax: spool == nil ? 0 : spoolBytes / Self.arenaBytes))
     }
+
+    /// Address space, not memory: a bound that is raised while the relay runs needs somewhere to grow, up to 1 GiB.
+    private static var arenasReserved: Int { 1024 }
+
+    private static func arenas(in memoryBytes: Int) -> Int { max(8, memoryBytes / arenaBytes) }
 
     deinit { unsafe munmap(base, (arenas + 1) * Self.arenaBytes) }
 
     /// What was done so far.
-    var status: RelayStatus { state.withLock { $0.status } }
+    var status: RelayStatus {
+        state.withLock { state in
+            var status = state.status
+            status.arenas = arenas - state.free.count
+            status.arenasMax = state.arenasMax
+            status.spooledArenasNow = state.spooled.count
+            status.spooledArenasMax = state.slotsMax
+            return status
+        }
+    }
 
     /// Bounds the spool anew; what it holds already stays.
     func use(spoolBytes: Int) {
         guard spool != nil else { return }
         state.withLock { $0.slotsMax = spoolBytes / Self.arenaBytes }
     }
+
+    /// Bounds the memory anew, at most to what was reserved; what is taken beyond it comes back as it is used. The bound
+    /// in force, in bytes.
+    func use(memoryBytes: Int) -> Int {
+        state.withLock { state in
+            state.arenasMax = min(arenas, Self.arenas(in: memoryBytes))
+            // The pages of arenas that are not used now.
+            for arena in state.free { giveBack(arena) }
+            return state.arenasMax * Self.arenaBytes
+        }
+    }
+
+    /// Lets the system have the pages of an arena that nobody holds.
+    private func giveBack(_ arena: Int32) {
+        unsafe madvise(address(of: arena), Self.arenaBytes, MADV_DONTNEED)
+    }
+
+    /// Arenas that may still be taken.
+    private func available(_ state: borrowing State) -> Int { state.arenasMax - (arenas - state.free.count) }
 
     /// First byte of an arena that the caller holds.
     @inline(__always)
@@ -83,7 +122,7 @@ final class FrameRelay: @unchecked Sendable {
     // MARK: The producer
 
     /// An arena to fill; nil when all are taken.
-    func acquire() -> Int32? { state.withLock { $0.free.popLast() } }
+    func acquire() -> Int32? { state.withLock { available($0) > 0 ? $0.free.popLast() : nil } }
 
     /// Hands a full arena on, or takes it back when it is empty.
     func publish(_ arena: Int32, byteCount: Int) {
@@ -104,13 +143,13 @@ final class FrameRelay: @unchecked Sendable {
     var isEmpty: Bool { state.withLock { $0.waiting.isEmpty && $0.spooled.isEmpty && !$0.isSpooling } }
 
     /// True when a batch of the capture thread has room in memory now.
-    var hasRoom: Bool { state.withLock { $0.free.count >= min(6, arenas / 2) } }
+    var hasRoom: Bool { state.withLock { available($0) >= min(6, $0.arenasMax / 2) } }
 
     /// How much of memory and spool is taken, 0 to 1.
     var fill: Double {
         state.withLock { state in
             let slots = state.spoolFault == 0 ? state.slotsMax : state.spooled.count
-            return Double(arenas - state.free.count + state.spooled.count) / Double(max(1, arenas + slots))
+            return Double(arenas - state.free.count + state.spooled.count) / Double(max(1, state.arenasMax + slots))
         }
     }
 
@@ -160,7 +199,10 @@ final class FrameRelay: @unchecked Sendable {
     /// Takes back an arena whose frames were all used.
     func release(_ chunk: Chunk) {
         guard chunk.arena != Int32(arenas) else { return }
-        state.withLock { $0.free.append(chunk.arena) }
+        state.withLock { state in
+            if available(state) < 0 { giveBack(chunk.arena) }
+            state.free.append(chunk.arena)
+        }
     }
 
     /// True when the producer has closed and everything was taken.
@@ -221,15 +263,20 @@ final class FrameRelay: @unchecked Sendable {
 
     /// True when memory is short and the spool has room.
     private func isPressed(_ state: borrowing State) -> Bool {
-        guard state.free.count < arenas / 4, state.waiting.count > 1, state.spooled.count < state.slotsMax else {
-            return false
-        }
+        guard available(state) < state.arenasMax / 4, state.waiting.count > 1, state.spooled.count < state.slotsMax
+        else { return false }
         return state.spoolFault == 0 || SystemClock.monotonic >= state.retrySpoolAt
     }
 }
 
 /// What a relay did.
 struct RelayStatus: Sendable {
+    /// Arenas that are taken now, and that there are.
+    var arenas = 0
+    var arenasMax = 0
+    /// Arenas that the spool holds now, and may hold.
+    var spooledArenasNow = 0
+    var spooledArenasMax = 0
     /// The most arenas that were taken at once.
     var peakArenas = 0
     /// Arenas that went through the spool.

@@ -7,6 +7,8 @@ struct IngestStore: ~Copyable {
     let spoolFolder: String
     /// Sees each commit.
     let reader: VaultReader
+    /// How it is doing; outlives it.
+    let watch: StoreWatch
     private let pool: BlockPool
     private let unhashed: [BoundedQueue<IngestBatch>]
     private let hashed: [BoundedQueue<IngestBatch>]
@@ -24,7 +26,9 @@ struct IngestStore: ~Copyable {
         let hashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
         let opened = BoundedQueue<Result<WriterThread.Opened, VaultError>>(capacity: 1)
         let outcome = ResultSlot<WriterThread.Outcome>()
-        let body = WriterThread(options: options, input: hashed, opened: opened, outcome: outcome, stop: stop)
+        let watch = StoreWatch()
+        let body = WriterThread(
+            options: options, input: hashed, opened: opened, outcome: outcome, stop: stop, watch: watch)
         let thread = WorkerThread(name: "writer") { body.run() }
         guard case .success(let vault) = opened.pop() else {
             thread.join()
@@ -34,6 +38,8 @@ struct IngestStore: ~Copyable {
         spoolFolder = VaultLayout(root: options.vault).spool
         reader = vault.reader
         pool = vault.pool
+        watch.see(vault.pool)
+        self.watch = watch
         self.unhashed = unhashed
         self.hashed = hashed
         self.outcome = outcome

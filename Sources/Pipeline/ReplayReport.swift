@@ -53,6 +53,8 @@ public struct ReplayReport: Sendable, Codable {
     /// True when the run was asked to stop before the end of the captures.
     public var wasStopped = false
 
+    init() {}
+
     init(
         stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
         wasStopped: Bool, unreadableKeyLogLines: UInt64

@@ -12,6 +12,8 @@ final class TapFront: Sendable {
         var openFlows = 0
         var deliveredBytes: UInt64 = 0
         var gapBytes: UInt64 = 0
+        /// Everything counted, at most a second old.
+        var report = ReplayReport()
     }
 
     private let parts: FrontEnd.Parts
@@ -26,6 +28,7 @@ final class TapFront: Sendable {
     private static var batchFrames: Int { 4096 }
     private static var idleMilliseconds: Int { 20 }
     private static var snapshotNanoseconds: UInt64 { 50_000_000 }
+    private static var reportNanoseconds: UInt64 { 1_000_000_000 }
 
     /// A front end for these ports, which wake `bell` when they have something; `ended` is woken at the end. What is half
     /// a batch is flushed twice in each `commitNanoseconds`, so that it becomes durable as soon as what is a whole one.
@@ -57,6 +60,7 @@ final class TapFront: Sendable {
         let began = SystemClock.monotonic
         var flushed = began
         var looked = began
+        var reported: UInt64 = 0
         while true {
             let outcome = merge.step(into: &front, atMost: Self.batchFrames)
             if case .ended = outcome { break }
@@ -68,13 +72,15 @@ final class TapFront: Sendable {
             }
             if now &- looked >= Self.snapshotNanoseconds {
                 looked = now
-                look(front, merge)
+                let isReportDue = now &- reported >= Self.reportNanoseconds
+                if isReportDue { reported = now }
+                look(front, merge, reporting: isReportDue)
                 if let scope = newScope.withLock({ $0.take() }) { front.use(scope) }
             }
             if case .waiting = outcome { bell.wait(milliseconds: Self.idleMilliseconds) }
         }
         front.finish()
-        look(front, merge)
+        look(front, merge, reporting: true)
         var final = ReplayReport(
             front: front, writer: WriterThread.Outcome(),
             seconds: .nanoseconds(Int64(SystemClock.monotonic &- began)), wasStopped: true)
@@ -83,11 +89,18 @@ final class TapFront: Sendable {
         ended.wake()
     }
 
-    private func look(_ front: borrowing FrontEnd, _ merge: borrowing FrameMerge) {
+    private func look(_ front: borrowing FrontEnd, _ merge: borrowing FrameMerge, reporting: Bool) {
         let counters = front.flows.counters
-        let snapshot = Snapshot(
-            packets: merge.frames, openFlows: front.flows.openFlows, deliveredBytes: counters.deliveredBytes,
-            gapBytes: counters.gapBytesNotCaptured &+ counters.gapBytesSnapped)
-        snapshotNow.withLock { $0 = snapshot }
+        // Names for some hundred counters cost a tenth of a millisecond or two, so not each time.
+        let report =
+            reporting
+            ? ReplayReport(front: front, writer: WriterThread.Outcome(), seconds: .zero, wasStopped: false) : nil
+        snapshotNow.withLock { snapshot in
+            snapshot.packets = merge.frames
+            snapshot.openFlows = front.flows.openFlows
+            snapshot.deliveredBytes = counters.deliveredBytes
+            snapshot.gapBytes = counters.gapBytes
+            if let report { snapshot.report = report }
+        }
     }
 }

@@ -1,5 +1,6 @@
 public import Capture
 public import Dialects
+public import Vaults
 
 /// What a live tap shall do.
 public struct TapOptions: Sendable {
@@ -35,6 +36,10 @@ public struct TapChange: Sendable {
     public var filter: String??
     /// The bound of the spool.
     public var spoolBytes: Int?
+    /// The bound of the memory for packets that wait, at most 1 GiB for each interface unless more was asked for at start.
+    public var queueBytes: Int?
+    /// When the vault commits.
+    public var durability: Durability?
 
     /// Nothing changes.
     public init() {}

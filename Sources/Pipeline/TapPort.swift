@@ -38,6 +38,8 @@ final class TapPort: @unchecked Sendable {
         var filter: String?
         var lostTimes: UInt64 = 0
         var outageNanoseconds: UInt64 = 0
+        /// Since when the interface is away.
+        var awaySince: UInt64 = 0
         var checkedAt: UInt64 = 0
         /// The ring was read to its end: there is time to wait for more.
         var isRingEmpty = true
@@ -65,7 +67,20 @@ final class TapPort: @unchecked Sendable {
     }
 
     /// The counters; final once the thread has ended.
-    var report: InterfaceReport { shared.withLock { $0.report ?? InterfaceReport(name: name) } }
+    var report: InterfaceReport {
+        var report = shared.withLock { $0.report ?? InterfaceReport(name: name) }
+        let relayed = relay.status
+        report.queueBytes = UInt64(relayed.arenas * FrameRelay.arenaBytes)
+        report.queueBytesMax = UInt64(relayed.arenasMax * FrameRelay.arenaBytes)
+        report.queuePeakBytes = UInt64(relayed.peakArenas * FrameRelay.arenaBytes)
+        report.spoolBytes = UInt64(relayed.spooledArenasNow * FrameRelay.arenaBytes)
+        report.spoolBytesMax = UInt64(relayed.spooledArenasMax * FrameRelay.arenaBytes)
+        report.spoolPeakBytes = UInt64(relayed.peakSpooledArenas * FrameRelay.arenaBytes)
+        report.spooledBytes = relayed.spooledBytes
+        report.spoolReadErrors = relayed.spoolReadErrors
+        report.isSpoolFaulty = relayed.spoolFault != 0
+        return report
+    }
 
     /// What went wrong since the last call, in words.
     func takeProblems() -> [String] {
@@ -79,6 +94,14 @@ final class TapPort: @unchecked Sendable {
     func use(filter: String?) {
         shared.withLock { $0.filter = .some(filter) }
         wake.wake()
+    }
+
+    /// Bounds the memory for waiting packets anew.
+    func use(queueBytes: Int) {
+        let bytes = relay.use(memoryBytes: queueBytes)
+        if bytes < queueBytes {
+            report(problem: "interface \(name): packets may take \(bytes >> 20) MiB of memory until the next start")
+        }
     }
 
     /// Wakes the thread, so that it sees its stop flag.
@@ -155,6 +178,8 @@ final class TapPort: @unchecked Sendable {
         work.earlier.add(work.current)
         work.current = LiveStatistics()
         work.lostTimes += 1
+        // What was lost since the counters were read last cannot be told from what the interface never gave.
+        work.awaySince = work.checkedAt
         work.checkedAt = SystemClock.wall
         capture = nil
         work.isRingEmpty = true
@@ -181,6 +206,7 @@ final class TapPort: @unchecked Sendable {
         }
         work.reopenError = nil
         let now = SystemClock.wall
+        noteOutage(&work, now)
         work.outageNanoseconds &+= now &- min(now, work.checkedAt)
         work.checkedAt = now
         report(problem: "interface \(name) is back")
@@ -191,12 +217,17 @@ final class TapPort: @unchecked Sendable {
     private func wait(_ pause: inout Int, _ work: inout Work) {
         wake.wait(milliseconds: pause)
         pause = min(pause * 2, Self.longestPauseMilliseconds)
+        let now = SystemClock.wall
+        // Again and again, since flows may be given up before the interface is back.
+        noteOutage(&work, now)
+        work.intake.flush()
         // Nothing comes from here: the other interfaces must not wait for it.
-        if work.intake.isFlushed {
-            watermark.store(SystemClock.wall, ordering: .releasing)
-        } else {
-            work.intake.flush()
-        }
+        if work.intake.isFlushed { watermark.store(now, ordering: .releasing) }
+    }
+
+    /// Tells the front end that nothing was captured since the interface went away.
+    private func noteOutage(_ work: inout Work, _ now: UInt64) {
+        work.intake.note(CaptureLoss(cause: .outage, from: min(work.awaySince, now), through: now))
     }
 
     /// Reads the ring to its end after its intake was closed: the last block is given out by the kernel when its time is
@@ -246,14 +277,12 @@ final class TapPort: @unchecked Sendable {
         let losses = work.intake.losses
         report.droppedByOverload = losses.shedPackets + losses.overrunPackets
         report.overloadBytes = losses.shedBytes + losses.overrunBytes
+        report.droppedByOverrun = losses.overrunPackets
         report.overloadFlows = losses.shedFlows
         report.unread = statistics.received &- min(statistics.received, statistics.delivered &+ report.droppedByKernel)
         report.lostTimes = work.lostTimes
         report.outageSeconds = Double(work.outageNanoseconds) / 1e9
-        let relayed = relay.status
-        report.spooledBytes = relayed.spooledBytes
-        report.spoolPeakBytes = UInt64(relayed.peakSpooledArenas * FrameRelay.arenaBytes)
-        report.queuePeakBytes = UInt64(relayed.peakArenas * FrameRelay.arenaBytes)
+        report.isUp = capture != nil
         report.isShedding = work.intake.isShedding
         shared.withLock { $0.report = report }
     }

@@ -22,16 +22,32 @@ public struct InterfaceReport: Sendable, Codable {
     public var droppedByOverload: UInt64 = 0
     /// Bytes of these.
     public var overloadBytes: UInt64 = 0
-    /// Flows among these, counted up to 65,536.
+    /// Those among `droppedByOverload` of any flow, since no memory was free.
+    public var droppedByOverrun: UInt64 = 0
+    /// Flows of packets that the policy left out, counted up to 65,536.
     public var overloadFlows: UInt64 = 0
     /// Packets still in the ring; while the tap runs, those on their way.
     public var unread: UInt64 = 0
     /// Packets cut at the snapshot length.
     public var snapped: UInt64 = 0
+    /// True while it is captured; false while it is away.
+    public var isUp = true
     /// How often the interface went away.
     public var lostTimes: UInt64 = 0
     /// For how long it was away.
     public var outageSeconds: Double = 0
+    /// Memory that waiting packets take now.
+    public var queueBytes: UInt64 = 0
+    /// Memory that they may take.
+    public var queueBytesMax: UInt64 = 0
+    /// Disk that waiting packets take now.
+    public var spoolBytes: UInt64 = 0
+    /// Disk that they may take.
+    public var spoolBytesMax: UInt64 = 0
+    /// Pieces of the spool, of 1 MiB each, that could not be read again: their packets are lost.
+    public var spoolReadErrors: UInt64 = 0
+    /// True while the spool cannot be written.
+    public var isSpoolFaulty = false
     /// Bytes that went through the spool on disk.
     public var spooledBytes: UInt64 = 0
     /// The most bytes that the spool held.
@@ -76,10 +92,32 @@ public struct TapStatus: Sendable {
     public var gapBytes: UInt64
     /// One of each interface.
     public var interfaces: [InterfaceReport]
+    /// Everything counted so far, as the report at the end has it; at most a second old.
+    public var report: ReplayReport
+    /// The storing half.
+    public var store: StoreStatus
+    /// What the vault holds.
+    public var holdings: Holdings
+    /// Endpoints that the vault has seen, in the order of their names.
+    public var endpoints: [EndpointTraffic]
+    /// Problems told so far, those in `problems` among them.
+    public var problemCount: UInt64
     /// Endpoints seen for the first time since the last call.
     public var newEndpoints: [EndpointSighting]
     /// What went wrong since the last call.
     public var problems: [String]
+}
+
+/// What nodes sent to an endpoint and read from it.
+public struct EndpointTraffic: Sendable, Hashable {
+    /// The family of the store: `s3`, `http`.
+    public var cloud: String
+    /// The host, as objects are named by it.
+    public var host: String
+    /// Bytes that uploads brought into the vault. Each counts once.
+    public var uploadedBytes: UInt64
+    /// Bytes that reads brought into the vault and no upload had.
+    public var readBytes: UInt64
 }
 
 /// An endpoint that nodes began to talk to: perhaps their owner changes the cloud.

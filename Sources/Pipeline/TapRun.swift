@@ -55,11 +55,16 @@ public struct TapRun: ~Copyable {
         let threads = PortThreads(ports, until: endCaptures)
         let watch = EndpointWatch(reader: store.reader)
         let watchThread = WorkerThread(name: "endpoints") { watch.run() }
+        let census = VaultCensus(reader: store.reader)
+        let censusThread = WorkerThread(name: "census") { census.run() }
         let ended = WakeDescriptor()
         let front = TapFront(
             store.frontParts(options.storing), ports: ports, bell: bell, ended: ended,
             commitNanoseconds: options.storing.durability.commitNanoseconds)
         let frontThread = WorkerThread(name: "front") { front.run() }
+        var watched = Watched(
+            began: began, front: front, ports: ports, store: store.watch, endpoints: watch, census: census,
+            problems: problems)
 
         // This thread waits for nothing but time and the end, so that signals and statistics go on whatever storage does.
         var progressAt = began
@@ -71,9 +76,7 @@ public struct TapRun: ~Copyable {
             }
             if SystemClock.monotonic &- progressAt >= UInt64(max(1, options.progressMilliseconds)) * 1_000_000 {
                 progressAt = SystemClock.monotonic
-                let status = self.status(front, ports, problems, watch.take(), since: began)
-                problems = []
-                if let change = progress(status) { apply(change, to: front, ports) }
+                if let change = progress(watched.status()) { apply(change, to: front, ports, store.watch) }
             }
             ended.wait(milliseconds: min(50, max(1, options.progressMilliseconds)))
             report = front.takeReport()
@@ -84,15 +87,13 @@ public struct TapRun: ~Copyable {
         do throws(ReplayError) { writer = .success(try store.finish()) } catch { writer = .failure(error) }
         watch.end()
         watchThread.join()
-        let last = status(front, ports, problems, watch.take(), since: began)
-        _ = progress(last)
+        census.end()
+        censusThread.join()
         guard var report else { throw .storing(.setup("the front end ended without a report")) }
-        switch writer {
-        case .success(let outcome): report.take(outcome)
-        case .failure(let error): throw .storing(error)
-        }
-        report.seconds = last.seconds
-        report.capturedBytes = last.interfaces.reduce(0) { $0 + $1.capturedBytes }
+        if case .success(let outcome) = writer { report.take(outcome) }
+        let last = watched.status(ending: &report)
+        _ = progress(last)
+        if case .failure(let error) = writer { throw .storing(error) }
         return TapReport(replay: report, interfaces: last.interfaces)
     }
 
@@ -120,22 +121,12 @@ public struct TapRun: ~Copyable {
         return ports
     }
 
-    private func apply(_ change: TapChange, to front: TapFront, _ ports: [TapPort]) {
+    private func apply(_ change: TapChange, to front: TapFront, _ ports: [TapPort], _ store: StoreWatch) {
         if let scope = change.scope { front.use(scope) }
         if let filter = change.filter { for port in ports { port.use(filter: filter) } }
+        if let durability = change.durability { store.use(durability) }
+        if let bytes = change.queueBytes { for port in ports { port.use(queueBytes: bytes / ports.count) } }
         if let bytes = change.spoolBytes { for port in ports { port.relay.use(spoolBytes: bytes / ports.count) } }
-    }
-
-    private func status(
-        _ front: TapFront, _ ports: [TapPort], _ problems: [String], _ endpoints: [EndpointSighting],
-        since began: UInt64
-    ) -> TapStatus {
-        let snapshot = front.snapshot
-        return TapStatus(
-            seconds: Double(SystemClock.monotonic &- began) / 1e9, packets: snapshot.packets,
-            openFlows: snapshot.openFlows, deliveredBytes: snapshot.deliveredBytes, gapBytes: snapshot.gapBytes,
-            interfaces: ports.map(\.report), newEndpoints: endpoints,
-            problems: problems + ports.flatMap { $0.takeProblems() })
     }
 }
 

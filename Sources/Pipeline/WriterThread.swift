@@ -29,6 +29,8 @@ struct WriterThread {
     let opened: BoundedQueue<Result<Opened, VaultError>>
     let outcome: ResultSlot<Outcome>
     let stop: StopFlag
+    /// Told after each batch.
+    let watch: StoreWatch
 
     /// How long the writer waits for a batch before it looks whether a commit is due.
     private static let idleMilliseconds = 100
@@ -53,6 +55,7 @@ struct WriterThread {
                 abandonInput(writer.pool)
             }
             result.counters = writer.counters
+            tell(&writer, result)
         } catch {
             result.failure = error
             opened.push(.failure(error))
@@ -103,6 +106,7 @@ struct WriterThread {
                 try writer.append(batch)
             }
             try collection.step(&writer, isIdle: isIdle)
+            tell(&writer, result)
             while let finished = verifiers.finished() {
                 inFlight -= 1
                 try record(finished, &writer, &result)
@@ -112,6 +116,13 @@ struct WriterThread {
                 inFlight += 1
             }
         }
+    }
+
+    /// Lets other threads see how the writer is doing, and takes what they ask of it.
+    private func tell(_ writer: inout VaultWriter, _ result: borrowing Outcome) {
+        watch.tell(
+            writer.counters, commitDurations: writer.takeCommitDurations(), checkFailures: result.checkFailures.count)
+        if let durability = watch.takeDurability() { writer.durability = durability }
     }
 
     /// Makes whole blocks of pieces and checks every version that still has an untested digest.

@@ -14,6 +14,8 @@ public struct VaultCounters: Sendable, Hashable, Codable {
     public var records: UInt64 = 0
     /// Group commits.
     public var commits: UInt64 = 0
+    /// Nanoseconds that they took.
+    public var commitNanoseconds: UInt64 = 0
     /// Versions whose stated digest was recomputed from the stored bytes.
     public var versionsChecked: UInt64 = 0
     /// Pieces that were replaced by whole blocks of the object's grid.

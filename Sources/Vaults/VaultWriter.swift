@@ -24,7 +24,10 @@ public struct VaultWriter: ~Copyable {
     public let pool: BlockPool
 
     private let lock: VaultLock
-    private let durability: Durability
+    /// When to commit; may be changed between two batches.
+    public var durability: Durability
+    /// How long the latest commits took, nanoseconds.
+    private var commitDurations: [UInt64] = []
     let catalog: RocksCatalog
     let store: FileBlockStore
     var log: SegmentLog
@@ -118,6 +121,7 @@ public struct VaultWriter: ~Copyable {
 
     /// Makes everything appended so far durable and visible, and before it rows that are logged once more.
     mutating func commit(adding rows: [CatalogMutation]) throws(VaultError) {
+        let began = monotonicClock()
         let mutations = rows + ledger.takeMutations()
         do throws(CatalogError) { try collection?.note(mutations) } catch { throw .catalog(error.description) }
         if !mutations.isEmpty {
@@ -139,6 +143,8 @@ public struct VaultWriter: ~Copyable {
         unpublished.removeAll(keepingCapacity: true)
         counters.commits += 1
         lastCommit = monotonicClock()
+        counters.commitNanoseconds &+= lastCommit &- began
+        if commitDurations.count < Self.commitDurationsMax { commitDurations.append(lastCommit &- began) }
         try log.rollIfFull()
     }
 
@@ -150,6 +156,14 @@ public struct VaultWriter: ~Copyable {
         var blocks = blocks
         for index in blocks.indices { packer.pack(&blocks[index], in: pool) }
         for (block, place) in zip(blocks, try log.append(blocks, in: pool)) { unpublished[block.fingerprint] = place }
+    }
+
+    private static let commitDurationsMax = 1024
+
+    /// How long the commits since the last call took, in nanoseconds; beyond 1,024 the latest are left out.
+    public mutating func takeCommitDurations() -> [UInt64] {
+        defer { commitDurations.removeAll(keepingCapacity: true) }
+        return commitDurations
     }
 
     /// Appends the blocks that neither the index nor the log has.

@@ -26,14 +26,17 @@ struct Configuration: Codable {
     var buffer: String?
     var promiscuous: Bool?
     var user: String?
+    var queue: String?
     var spoolLimit: String?
     var statistics: String?
     var onNewEndpoint: String?
+    var metricsPort: UInt16?
+    var metricsAddress: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case compression
         case vault, dialect, filter, scope, hashers, memory, tenants, interfaces, snaplen, buffer, promiscuous, user
-        case statistics
+        case statistics, queue
         case keyLogs = "keys"
         case blockSize = "block-size"
         case s3Endpoints = "s3-endpoints"
@@ -45,6 +48,8 @@ struct Configuration: Codable {
         case fragmentMemory = "fragment-memory"
         case spoolLimit = "spool-limit"
         case onNewEndpoint = "on-new-endpoint"
+        case metricsPort = "metrics-port"
+        case metricsAddress = "metrics-address"
     }
 
     /// Nothing configured.

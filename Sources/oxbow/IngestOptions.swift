@@ -77,16 +77,23 @@ struct IngestOptions: ParsableArguments {
         if let text = memory ?? configured.memory {
             options.poolBytes = Int(clamping: try Self.size(text, "--memory"))
         }
+        options.durability = try durability(configured)
+        return options
+    }
+
+    /// When to commit, from the flags or else the configuration.
+    func durability(_ configured: Configuration) throws -> Durability {
+        var durability = Durability()
         if let text = commitBytes ?? configured.commitBytes {
-            options.durability.commitBytes = try Self.size(text, "--commit-bytes")
+            durability.commitBytes = try Self.size(text, "--commit-bytes")
         }
         if let milliseconds = commitMilliseconds ?? configured.commitMilliseconds {
             guard (1...3_600_000).contains(milliseconds) else {
                 throw ValidationError("--commit-milliseconds is 1 to 3600000")
             }
-            options.durability.commitNanoseconds = UInt64(milliseconds) * 1_000_000
+            durability.commitNanoseconds = UInt64(milliseconds) * 1_000_000
         }
-        return options
+        return durability
     }
 
     /// The scope, from the flags or else the configuration.

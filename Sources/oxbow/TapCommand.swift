@@ -25,8 +25,8 @@ struct TapCommand: ParsableCommand {
             counted the same way as kernel-drop; a larger --buffer helps.
 
             SIGINT or SIGTERM: takes in what was captured, commits, reports, exits with 0; a second signal exits with 130 \
-            at once. SIGHUP reads scope, filter, spool-limit and statistics anew from the configuration file (those \
-            that no flag set).
+            at once. SIGHUP reads scope, filter, queue, spool-limit, commit-bytes, \
+            commit-milliseconds and statistics anew from the configuration file (those that no flag set).
 
             With --json standard output has one object a line: kind `statistics`, `endpoint`, and at the end `report`.
             """)
@@ -62,8 +62,10 @@ struct TapCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Go on as this user once the interfaces are open.", valueName: "user"))
     var user: String?
 
-    @Option(name: .customLong("queue"), help: ArgumentHelp("Memory for packets that wait.", valueName: "size"))
-    var queue = "64MiB"
+    @Option(
+        name: .customLong("queue"),
+        help: ArgumentHelp("Memory for packets that wait (default: 64MiB).", valueName: "size"))
+    var queue: String?
 
     @Option(
         name: .customLong("spool-limit"),
@@ -81,6 +83,8 @@ struct TapCommand: ParsableCommand {
             valueName: "command"))
     var onNewEndpoint: String?
 
+    @OptionGroup var metrics: MetricsArguments
+
     @Flag(help: "Print statistics, events and the report as JSON.")
     var json = false
 
@@ -88,6 +92,7 @@ struct TapCommand: ParsableCommand {
         let configured = try vault.configuration()
         let options = try tapOptions(configured)
         let interval = try statisticsInterval(configured)
+        let metricsPort = try metrics.listen(configured)
         Interruption.install()
         Reload.install()
         var run: TapRun
@@ -98,6 +103,9 @@ struct TapCommand: ParsableCommand {
         }
         // Before the first thread: capabilities belong to threads, and these inherit them.
         if let user = user ?? configured.user { try Privileges.drop(to: user) }
+        var metrics: MetricsService?
+        if let socket = consume metricsPort { metrics = try MetricsService(socket) }
+        defer { metrics?.stop() }
         for warning in run.warnings { Terminal.note("oxbow: warning: \(warning)") }
         Terminal.note("oxbow: tapping \(options.interfaces.joined(separator: ", ")) into \(options.storing.vault)")
         var monitor = TapMonitor(
@@ -105,6 +113,7 @@ struct TapCommand: ParsableCommand {
             hook: onNewEndpoint ?? configured.onNewEndpoint)
         let report = try run.run { status in
             monitor.take(status)
+            metrics?.take(status)
             return Reload.takeRequest() ? reload(&monitor) : nil
         }
         for problem in report.replay.problems { Terminal.note("oxbow: warning: \(problem)") }
@@ -142,9 +151,13 @@ struct TapCommand: ParsableCommand {
         options.live.timeoutMilliseconds = timeoutMilliseconds
         options.live.isImmediate = immediate
         options.live.isPromiscuous = promiscuous || configured.promiscuous ?? false
-        options.queueBytes = Int(clamping: try IngestOptions.size(queue, "--queue"))
+        options.queueBytes = try queueBytes(configured)
         if let bytes = try spoolBytes(configured) { options.spoolBytes = bytes }
         return options
+    }
+
+    private func queueBytes(_ configured: Configuration) throws -> Int {
+        Int(clamping: try IngestOptions.size(queue ?? configured.queue ?? "64MiB", "--queue"))
     }
 
     private func spoolBytes(_ configured: Configuration) throws -> Int? {
@@ -170,7 +183,10 @@ struct TapCommand: ParsableCommand {
             var change = TapChange()
             change.scope = try ingest.scope(configured)
             if ingest.filter == nil { change.filter = .some(configured.filter) }
-            change.spoolBytes = try spoolBytes(configured)
+            // What the file does not say any more is the default again.
+            change.spoolBytes = try spoolBytes(configured) ?? TapOptions(interfaces: [], vault: "").spoolBytes
+            change.queueBytes = try queueBytes(configured)
+            change.durability = try ingest.durability(configured)
             monitor.interval = try statisticsInterval(configured)
             Terminal.note("oxbow: configuration read anew")
             return change

@@ -1,6 +1,8 @@
 import Foundation
+import Objects
 import Pipeline
 import Synchronization
+import Vaults
 
 /// Says what a running tap does: statistics, new endpoints, problems.
 struct TapMonitor {
@@ -43,18 +45,53 @@ struct TapMonitor {
         }
         let spooled = status.interfaces.reduce(0) { $0 + $1.spooledBytes }
         if spooled > 0 { parts.append("\(ByteText.text(spooled)) spooled so far") }
-        return
-            "oxbow: \(Int(status.seconds)) s: \(parts.joined(separator: "; ")); \(status.openFlows) connections, \(ByteText.text(status.gapBytes)) missing"
+        let waiting = status.interfaces.reduce(0) { $0 + $1.queueBytes + $1.spoolBytes }
+        if waiting > 4 << 20 { parts.append("\(ByteText.text(waiting)) waiting") }
+        let vault = status.report.vault
+        parts.append("\(status.openFlows) connections, \(ByteText.text(status.gapBytes)) missing")
+        parts.append(
+            "\(vault.newBlocks) blocks new, \(vault.blocks - min(vault.blocks, vault.newBlocks)) known, \(ByteText.text(vault.newBlockBytes)) stored"
+        )
+        if let objects = objects(status) { parts.append(objects) }
+        return "oxbow: \(Int(status.seconds)) s: \(parts.joined(separator: "; "))"
     }
 
+    /// `12 objects verified, 1 partial`; nil before the first count.
+    private func objects(_ status: TapStatus) -> String? {
+        let counts = status.holdings.objects.map { ($0.key.rawValue, $0.value) }.sorted { $0.0 > $1.0 }
+        guard !counts.isEmpty else { return nil }
+        let texts = counts.filter { $0.1 > 0 }.map { "\($0.1) \($0.0)" }
+        return "objects: " + (texts.isEmpty ? "none" : texts.joined(separator: ", "))
+    }
+
+    /// The report as of now, with what only a running tap has.
     private struct StatisticsJSON: Encodable {
-        var kind = "statistics"
-        var seconds: Double
-        var packets: UInt64
-        var openFlows: Int
-        var deliveredBytes: UInt64
-        var gapBytes: UInt64
-        var interfaces: [InterfaceReport]
+        var status: TapStatus
+
+        enum CodingKeys: String, CodingKey {
+            case kind, openFlows, deliveredBytes, gapBytes, interfaces, objects, objectBytes, endpoints, problemCount
+            case bufferBytes, bufferBytesMax
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            try status.report.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode("statistics", forKey: .kind)
+            try container.encode(status.openFlows, forKey: .openFlows)
+            try container.encode(status.deliveredBytes, forKey: .deliveredBytes)
+            try container.encode(status.gapBytes, forKey: .gapBytes)
+            try container.encode(status.interfaces, forKey: .interfaces)
+            try container.encode(status.store.bufferBytes, forKey: .bufferBytes)
+            try container.encode(status.store.bufferBytesMax, forKey: .bufferBytesMax)
+            try container.encode(status.endpoints.count, forKey: .endpoints)
+            try container.encode(status.problemCount, forKey: .problemCount)
+            try container.encode(byWord(status.holdings.objects), forKey: .objects)
+            try container.encode(byWord(status.holdings.bytes), forKey: .objectBytes)
+        }
+
+        private func byWord(_ counts: [ObjectState: UInt64]) -> [String: UInt64] {
+            Dictionary(uniqueKeysWithValues: counts.map { ($0.key.rawValue, $0.value) })
+        }
     }
 
     private struct EndpointJSON: Encodable {
@@ -70,10 +107,7 @@ struct TapMonitor {
     }
 
     private func printJSON(_ status: TapStatus) {
-        printLine(
-            StatisticsJSON(
-                seconds: status.seconds, packets: status.packets, openFlows: status.openFlows,
-                deliveredBytes: status.deliveredBytes, gapBytes: status.gapBytes, interfaces: status.interfaces))
+        printLine(StatisticsJSON(status: status))
     }
 
     /// A reader of standard output that fails must not end the tap: what it does for the vault goes on.

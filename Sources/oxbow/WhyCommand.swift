@@ -79,6 +79,7 @@ struct WhyCommand: ParsableCommand {
         case .notCaptured: "not-captured (the packets are not in the capture; a larger capture buffer helps)"
         case .kernelDrop: "kernel-drop (the kernel dropped packets; a larger capture buffer helps)"
         case .overload: "overload (storage could not keep up; whole connections were left out)"
+        case .outage: "outage (the interface was away)"
         case .snapped: "snapped (frames were cut; capture with a snapshot length of 262144)"
         case .captureStartedLate: "capture-started-late"
         case .captureEnded: "capture-ended"
