@@ -26,7 +26,7 @@ func layer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 func tests(of name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: "\(name)Tests", dependencies: dependencies, swiftSettings: relaxed)
+    .testTarget(name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], swiftSettings: relaxed)
 }
 
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -112,6 +112,8 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Used by test targets only.
+        .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: relaxed),
         tests(of: "Objects", ["Objects"]),
         tests(of: "Packets", ["Packets"]),
         tests(of: "Capture", ["Capture", "Packets", "CPcap"]),
@@ -126,7 +128,8 @@ let package = Package(
         tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Compression", "Objects", "CRocksDB"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
         tests(of: "Telemetry", ["Telemetry", coreMetrics]),
-        tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets", "Telemetry", coreMetrics]),
-        .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
+        tests(
+            of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets", "Telemetry", "Vaults", coreMetrics]),
+        .testTarget(name: "EndToEndTests", dependencies: ["oxbow", "TestSupport"], swiftSettings: relaxed),
     ]
 )

@@ -1,5 +1,6 @@
 import Blocks
 import Objects
+import TestSupport
 import Testing
 
 @Suite struct OpenSSLBlockHasherTests {

@@ -1,6 +1,7 @@
 import Capture
 import Foundation
 import Packets
+import TestSupport
 import Testing
 
 @Suite struct CaptureDamageTests {

@@ -1,13 +1,14 @@
 import Capture
 import Packets
+import TestSupport
 import Testing
 
 @Suite struct CaptureOracleTests {
     @Test func `there are captures to compare`() {
-        #expect(KeptCaptures.all.count >= 7)
+        #expect(ProjectFolder.captureFiles.count >= 7)
     }
 
-    @Test(arguments: KeptCaptures.all)
+    @Test(arguments: ProjectFolder.captureFiles)
     func `every kept capture reads as libpcap reads it`(path: String) throws {
         let own = try OwnReading(path: path)
         let oracle = LibpcapOracle(path: path)
@@ -22,7 +23,7 @@ import Testing
 
     @Test(arguments: ["d11-sll2-any/d11-sll2-any.pcap", "d12-sll1-any/d12-sll1-any.pcap", "d40-base/d40-base.pcap"])
     func `frames of every link type decode to TCP segments`(name: String) throws {
-        var file = try CaptureFile(path: KeptCaptures.path(name))
+        var file = try CaptureFile(path: ProjectFolder.captures + "/" + name)
         let decoder = FrameDecoder()
         var segments = 0
         var payloadBytes = 0
@@ -39,13 +40,13 @@ import Testing
     }
 
     @Test func `the same packets in another form are the same packets`() throws {
-        let base = try OwnReading(path: KeptCaptures.path("d40-base/d40-base.pcap"))
-        let bigEndian = try OwnReading(path: KeptCaptures.path("d47-bigendian/d47-bigendian.pcap"))
+        let base = try OwnReading(path: ProjectFolder.captures + "/" + "d40-base/d40-base.pcap")
+        let bigEndian = try OwnReading(path: ProjectFolder.captures + "/" + "d47-bigendian/d47-bigendian.pcap")
         #expect(base.packets == bigEndian.packets)
-        let raw = try OwnReading(path: KeptCaptures.path("d46-rawip/d46-rawip.pcap"))
+        let raw = try OwnReading(path: ProjectFolder.captures + "/" + "d46-rawip/d46-rawip.pcap")
         #expect(raw.packets.map(\.bytes) == base.packets.map { Array($0.bytes.dropFirst(14)) })
         let sections = try OwnReading(
-            path: KeptCaptures.path("d49-pcapng-two-interfaces/d49-pcapng-two-interfaces.pcapng"))
+            path: ProjectFolder.captures + "/" + "d49-pcapng-two-interfaces/d49-pcapng-two-interfaces.pcapng")
         #expect(sections.packets == base.packets)
         #expect(Set(sections.frames.map(\.interface)) == [0, 1])
     }

@@ -1,6 +1,7 @@
 import Capture
 import Foundation
 import Packets
+import TestSupport
 import Testing
 
 /// Keeps what a stream sends.
@@ -80,7 +81,7 @@ struct RecordingSink: FrameSink {
     }
 
     @Test func `one file alone gives what the file gives`() throws {
-        let path = KeptCaptures.path("d40-base/d40-base.pcap")
+        let path = ProjectFolder.captures + "/" + "d40-base/d40-base.pcap"
         var stream = try CaptureStream(paths: [path])
         let sink = drain(&stream)
         let own = try OwnReading(path: path)
@@ -90,7 +91,7 @@ struct RecordingSink: FrameSink {
     }
 
     @Test func `a capture cut in two in time and merged again is the capture`() throws {
-        let path = KeptCaptures.path("d40-base/d40-base.pcap")
+        let path = ProjectFolder.captures + "/" + "d40-base/d40-base.pcap"
         let own = try OwnReading(path: path)
         var halves = [CaptureBuilder(), CaptureBuilder()]
         for index in halves.indices { halves[index].pcapHeader(magic: 0xA1B2_3C4D) }

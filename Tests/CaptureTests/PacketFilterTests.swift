@@ -1,11 +1,12 @@
 import Capture
 import Packets
+import TestSupport
 import Testing
 
 @Suite struct PacketFilterTests {
     private func numbers(_ name: String, _ filter: String?) throws -> (numbers: [UInt64], statistics: CaptureStatistics)
     {
-        var stream = try CaptureStream(paths: [KeptCaptures.path(name)], filter: filter)
+        var stream = try CaptureStream(paths: [ProjectFolder.captures + "/" + name], filter: filter)
         var sink = RecordingSink()
         while stream.run(into: &sink, atMost: 50) {}
         return (sink.frames.map(\.number), stream.statistics)
@@ -17,7 +18,7 @@ import Testing
             "d12-sll1-any/d12-sll1-any.pcap",
         ])
     func `a filter keeps the packets it names, and their numbers, on every link type`(name: String) throws {
-        let own = try OwnReading(path: KeptCaptures.path(name))
+        let own = try OwnReading(path: ProjectFolder.captures + "/" + name)
         let decoder = FrameDecoder()
         // What the filter should find, worked out by the decoder.
         let expected = zip(own.frames, own.packets).compactMap { frame, packet -> UInt64? in
@@ -42,7 +43,7 @@ import Testing
     }
 
     @Test func `an expression that cannot be read is refused with libpcap's words`() throws {
-        let path = KeptCaptures.path("d40-base/d40-base.pcap")
+        let path = ProjectFolder.captures + "/" + "d40-base/d40-base.pcap"
         do {
             _ = try CaptureStream(paths: [path], filter: "tcp prot 80")
             Issue.record("the filter was accepted")

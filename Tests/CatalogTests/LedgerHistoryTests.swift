@@ -1,6 +1,7 @@
 import Blocks
 import Catalog
 import Objects
+import TestSupport
 import Testing
 
 /// A random run of a bucket, versioned or not: the events that a tap reports of it, and what the cloud serves at the end.
@@ -29,7 +30,7 @@ struct RandomHistory {
     var contents: [String: [UInt8]] = [:]
     var blocks: [Fingerprint: [UInt8]] = [:]
 
-    private var random: Seeded
+    private var random: SeededGenerator
     private let isVersioned: Bool
     private var stacks: [ObjectName: [(version: CloudVersion?, id: String?)]] = [:]
     private var time = 1000.0
@@ -38,7 +39,7 @@ struct RandomHistory {
     private let hasCopies: Bool
 
     init(seed: Int, isVersioned: Bool, steps count: Int, hasCopies: Bool = true, hasGaps: Bool = true) {
-        random = Seeded(seed)
+        random = SeededGenerator(seed: seed)
         self.isVersioned = isVersioned
         self.hasCopies = hasCopies
         let names = ["a", "b", "c\0", "c"].map { object($0) }
@@ -287,7 +288,7 @@ struct RandomHistory {
         try straight.commit(ledger.takeMutations(), index: [], checkpoint: nil)
 
         // Swaps neighbours that do not touch a common name, many times over.
-        var random = Seeded(seed + 1000)
+        var random = SeededGenerator(seed: seed + 1000)
         var steps = history.steps
         for _ in 0..<3000 {
             let index = Int.random(in: 0..<steps.count - 1, using: &random)
@@ -307,7 +308,7 @@ struct RandomHistory {
         let history = RandomHistory(seed: seed, isVersioned: isVersioned, steps: 50, hasCopies: false)
         var straight = Ledger(store: MemoryCatalog(), blockSize: 16)
         for step in history.steps { try history.apply(step, to: &straight) }
-        var random = Seeded(seed + 2000)
+        var random = SeededGenerator(seed: seed + 2000)
         // Captures of some events each, and every single event for itself.
         for length in [history.steps.count / 3 + 1, 5, 1] {
             var pieces = stride(from: 0, to: history.steps.count, by: length).map {

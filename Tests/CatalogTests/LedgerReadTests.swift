@@ -1,5 +1,6 @@
 import Catalog
 import Objects
+import TestSupport
 import Testing
 
 @Suite struct LedgerReadTests {
@@ -35,7 +36,7 @@ import Testing
     @Test func `ranges that were read join in any order, whatever their borders`() throws {
         let bytes = content(3, 200)
         for seed in 0..<30 {
-            var random = Seeded(seed)
+            var random = SeededGenerator(seed: seed)
             let bench = LedgerBench()
             var covered = [Bool](repeating: false, count: bytes.count)
             for step in 0..<40 {

@@ -1,6 +1,7 @@
 import Blocks
 import Catalog
 import Objects
+import TestSupport
 import Testing
 
 @Suite struct LedgerRegridTests {
@@ -16,7 +17,7 @@ import Testing
 
     @Test func `pieces off the grid become whole blocks with the same bytes`() throws {
         for seed in 0..<40 {
-            var random = Seeded(seed)
+            var random = SeededGenerator(seed: seed)
             let bench = LedgerBench()
             let count = Int.random(in: 1...(seed % 4 == 0 ? 16 * 600 : 400), using: &random)
             let bytes = content(seed, count)

@@ -1,4 +1,5 @@
 import Objects
+import TestSupport
 import Testing
 
 @testable import Catalog
@@ -6,7 +7,7 @@ import Testing
 @Suite struct RangeSetTests {
     @Test func `a set of ranges holds exactly what was inserted`() {
         for seed in 0..<60 {
-            var random = Seeded(seed)
+            var random = SeededGenerator(seed: seed)
             var set = RangeSet()
             var model = [Bool](repeating: false, count: 120)
             for _ in 0..<30 {
@@ -43,7 +44,7 @@ import Testing
 @Suite struct ReportedGapsTests {
     @Test func `causes are kept by position, the one that says most, in any order of reports`() {
         for seed in 0..<60 {
-            var random = Seeded(seed)
+            var random = SeededGenerator(seed: seed)
             var model = [GapCause?](repeating: nil, count: 120)
             var reports: [(Range<UInt64>, GapCause)] = []
             for _ in 0..<20 {

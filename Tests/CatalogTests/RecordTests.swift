@@ -1,5 +1,6 @@
 import Blocks
 import Objects
+import TestSupport
 import Testing
 
 @testable import Catalog
@@ -7,11 +8,11 @@ import Testing
 @Suite struct RecordTests {
     private let seen = Observation(time: 500, firstTime: 400, packet: 7, flow: "a > b")
 
-    private func fingerprint(_ random: inout Seeded) -> Fingerprint {
+    private func fingerprint(_ random: inout SeededGenerator) -> Fingerprint {
         Fingerprint(random.next(), random.next(), random.next(), random.next())
     }
 
-    private func metadata(_ random: inout Seeded) -> ObjectMetadata {
+    private func metadata(_ random: inout SeededGenerator) -> ObjectMetadata {
         var metadata = ObjectMetadata()
         metadata.headers["content-type"] = "text/plain; \(random.next())"
         metadata.user = ["a": "1", "ключ": "", "b": "ü"]
@@ -22,7 +23,7 @@ import Testing
         return metadata
     }
 
-    private func holdings(_ random: inout Seeded) -> Holdings {
+    private func holdings(_ random: inout SeededGenerator) -> Holdings {
         var holdings = Holdings()
         var position: UInt64 = 0
         for _ in 0..<Int.random(in: 0...9, using: &random) {
@@ -45,7 +46,7 @@ import Testing
     }
 
     private func version(_ seed: Int) -> VersionRecord {
-        var random = Seeded(seed)
+        var random = SeededGenerator(seed: seed)
         let id = VersionID(name: object("k\(seed)"), time: random.next(), tag: .etag("e"))
         var version = VersionRecord(id: id, kind: seed % 5 == 0 ? .tombstone : .object, origin: .copy, seen: seen)
         version.state = ObjectState.allCases[seed % 4]
@@ -84,7 +85,7 @@ import Testing
     }
 
     @Test func `the other records decode to what was encoded`() throws {
-        var random = Seeded(4)
+        var random = SeededGenerator(seed: 4)
         var upload = UploadRecord(name: object("k"), uploadID: "u\0ä", seen: seen)
         upload.phase = .completed
         upload.metadata = metadata(&random)
@@ -158,7 +159,7 @@ import Testing
                 decode(flipped)
             }
         }
-        var random = Seeded(1)
+        var random = SeededGenerator(seed: 1)
         for _ in 0..<20_000 {
             decode((0..<Int.random(in: 0...60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
         }
@@ -174,7 +175,7 @@ import Testing
 
 @Suite struct CatalogKeyTests {
     @Test func `keys sort as names, versions newest first, and decode`() throws {
-        var random = Seeded(5)
+        var random = SeededGenerator(seed: 5)
         let texts = ["", "a", "a\0", "a\0b", "ab", "b", "\u{1}", "a\u{1}"]
         var ids: [VersionID] = []
         for _ in 0..<300 {

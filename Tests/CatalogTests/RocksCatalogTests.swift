@@ -2,35 +2,8 @@ import Blocks
 import Catalog
 import Glibc
 import Objects
+import TestSupport
 import Testing
-
-/// A folder of its own for a test, removed with everything in it.
-final class TemporaryFolder {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/catalog-test-XXXXXX".utf8CString)
-        path = mkdtemp(&template).map { String(cString: $0) } ?? ""
-    }
-
-    func files() -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
-    }
-
-    deinit {
-        for name in files() { unlink(path + "/" + name) }
-        rmdir(path)
-    }
-}
 
 @Suite struct RocksCatalogTests {
     private func mutation(_ table: CatalogTable, _ key: String, _ value: String?) -> CatalogMutation {
@@ -54,7 +27,7 @@ final class TemporaryFolder {
     }
 
     @Test func `rows come back, in order, within the prefix, from the start`() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let memory = MemoryCatalog()
         let rocks = try RocksCatalog(path: folder.path, mode: .create)
         let mutations = ["b": "2", "ab": "1", "a": "", "abc": "3", "ac": "4"].map { mutation(.names, $0, $1) }
@@ -75,7 +48,7 @@ final class TemporaryFolder {
     }
 
     @Test func `a commit is atomic over tables, index and checkpoint, and survives a reopening`() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let checkpoint = CatalogCheckpoint(segment: 3, offset: 99)
         do {
             let rocks = try RocksCatalog(path: folder.path, mode: .create)
@@ -94,8 +67,8 @@ final class TemporaryFolder {
     }
 
     @Test func `what was committed and not synchronized is there whole or not at all after a crash`() throws {
-        let folder = TemporaryFolder()
-        let copy = TemporaryFolder()
+        let folder = try TemporaryFolder()
+        let copy = try TemporaryFolder()
         do {
             let rocks = try RocksCatalog(path: folder.path, mode: .create)
             for step in 1...20 {
@@ -104,7 +77,7 @@ final class TemporaryFolder {
                     checkpoint: CatalogCheckpoint(segment: 1, offset: UInt64(step)))
             }
             // The files as a crash would leave them, the log cut in the middle.
-            for name in folder.files() where name != "LOCK" {
+            for name in folder.files where name != "LOCK" {
                 let isLog = name.hasSuffix(".log")
                 try Self.copy(folder.path + "/" + name, to: copy.path + "/" + name, cutting: isLog ? 333 : 0)
             }
@@ -131,12 +104,12 @@ final class TemporaryFolder {
     }
 
     @Test func `a reader beside a writer sees a sound state and writes nothing`() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let writer = try RocksCatalog(path: folder.path, mode: .create)
         try writer.commit([mutation(.names, "a", "1")], index: entries(0..<10), checkpoint: nil)
-        let before = Set(folder.files())
+        let before = Set(folder.files)
         let reader = try RocksCatalog(path: folder.path, mode: .readOnly)
-        #expect(Set(folder.files()) == before)
+        #expect(Set(folder.files) == before)
         try writer.commit([mutation(.names, "b", "2")], index: entries(10..<20), checkpoint: nil)
         #expect(try rows(reader, "") == ["a=1"])
         #expect(try reader.missing(of: entries(0..<20).map(\.fingerprint)) == Array(10..<20))
@@ -160,7 +133,7 @@ final class TemporaryFolder {
     }
 
     @Test func `errors of opening say what to do`() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         #expect(throws: CatalogError.missing(path: folder.path)) {
             _ = try RocksCatalog(path: folder.path, mode: .readWrite)
         }
@@ -180,7 +153,7 @@ final class TemporaryFolder {
         for mode in [RocksCatalog.Mode.create, .readOnly] {
             try withoutFormat(TemporaryFolder(), mode)
         }
-        let manifest = try #require(folder.files().first { $0.hasPrefix("MANIFEST") })
+        let manifest = try #require(folder.files.first { $0.hasPrefix("MANIFEST") })
         truncate(folder.path + "/" + manifest, 20)
         let error = #expect(throws: CatalogError.self) { _ = try RocksCatalog(path: folder.path, mode: .readWrite) }
         guard case .corrupt = try #require(error) else {
@@ -191,13 +164,13 @@ final class TemporaryFolder {
     }
 
     @Test func `the index answers for a hundred thousand blocks in any order, with duplicates`() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let rocks = try RocksCatalog(path: folder.path, mode: .create)
         let known = entries(0..<100_000)
         for start in stride(from: 0, to: known.count, by: 1000) {
             try rocks.publish(Array(known[start..<start + 1000]))
         }
-        var random = Seeded(9)
+        var random = SeededGenerator(seed: 9)
         let asked = (entries(99_000..<101_000) + entries(0..<500) + entries(0..<500)).shuffled(using: &random)
         let missing = try rocks.missing(of: asked.map(\.fingerprint))
         #expect(missing == asked.indices.filter { asked[$0].value.word0 >= 100_000 })
@@ -219,7 +192,7 @@ final class TemporaryFolder {
     }
 
     @Test func `readers on many threads see the writer's commits whole`() async throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let rocks = try RocksCatalog(path: folder.path, mode: .create)
         // As many as one look-up takes together.
         let all = entries(0..<240)
@@ -245,7 +218,7 @@ final class TemporaryFolder {
     }
 
     @Test func `a ledger over RocksDB keeps what a ledger in memory keeps`() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let rocks = try RocksCatalog(path: folder.path, mode: .create)
         let history = RandomHistory(seed: 3, isVersioned: true, steps: 120)
         let bench = LedgerBench()

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Cleartext
@@ -24,8 +25,7 @@ struct Conversation: CustomTestStringConvertible, Sendable {
     /// True for suites whose lost cleartext can be measured: AEAD, without padding.
     var isExact: Bool { !name.contains("sha") && !name.contains("padded") }
 
-    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Captures/tls-conversations")
+    private static let folder = URL(fileURLWithPath: ProjectFolder.captures + "/tls-conversations")
 
     /// Every recording.
     static let all: [Conversation] = {

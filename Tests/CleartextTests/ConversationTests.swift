@@ -1,5 +1,6 @@
 import Flows
 import Objects
+import TestSupport
 import Testing
 
 @testable import Cleartext
@@ -24,7 +25,7 @@ import Testing
     @Test(arguments: Conversation.all)
     func `cut at random, with the keys late by any number of flights`(_ conversation: Conversation) {
         for late in 0...conversation.flights.count {
-            var generator = SeededGenerator(UInt64(late + 1))
+            var generator = SeededGenerator(seed: UInt64(late + 1))
             var tap = Tap()
             for (index, flight) in conversation.flights.enumerated() {
                 if index == late { tap.engine.take(conversation.secrets) }

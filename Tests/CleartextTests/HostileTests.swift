@@ -1,5 +1,6 @@
 import Flows
 import Objects
+import TestSupport
 import Testing
 
 @testable import Cleartext
@@ -9,7 +10,7 @@ import Testing
     func `the sink's order holds, nothing foreign is delivered, and every wait ends`(_ conversation: Conversation) {
         let known = Set(windows(conversation.client) + windows(conversation.server))
         for seed in 1...60 {
-            var generator = SeededGenerator(UInt64(seed))
+            var generator = SeededGenerator(seed: UInt64(seed))
             var tap = Tap(startedMidStream: seed % 5 == 0)
             let keysAt = Int.random(in: 0...conversation.flights.count, using: &generator)
             for (index, flight) in conversation.flights.enumerated() {
@@ -47,7 +48,7 @@ import Testing
 
     @Test func `random bytes behind a record's header are no trouble`() {
         for seed in 1...400 {
-            var generator = SeededGenerator(UInt64(seed))
+            var generator = SeededGenerator(seed: UInt64(seed))
             var tap = Tap()
             for _ in 0..<20 {
                 let count = Int.random(in: 0...300, using: &generator)

@@ -1,5 +1,6 @@
 import Flows
 import Objects
+import TestSupport
 import Testing
 
 @testable import Cleartext
@@ -39,7 +40,7 @@ import Testing
         let total = try #require(ranges.last).record.upperBound
         let wire = conversation.flights.filter { $0.isClient == isClient }.flatMap(\.bytes)
         let first = try #require(ranges.first { wire[$0.record.lowerBound] == 23 }).record.lowerBound
-        var generator = SeededGenerator(7)
+        var generator = SeededGenerator(seed: 7)
         for start in stride(from: first, to: total, by: 61) {
             let lost = start..<min(total, start + Int.random(in: 1...800, using: &generator))
             var tap = Tap(conversation.secrets)

@@ -161,15 +161,3 @@ struct Tap: ~Copyable {
         engine.sink.halves[77, default: [HeardHalf(), HeardHalf()]][isClient ? 0 : 1]
     }
 }
-
-/// Numbers that are the same in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
-    }
-}

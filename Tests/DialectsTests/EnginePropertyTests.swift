@@ -1,6 +1,7 @@
 import Exchanges
 import Flows
 import Objects
+import TestSupport
 import Testing
 
 @testable import Dialects

@@ -164,16 +164,3 @@ func s3Name(_ bucket: String, _ key: String, endpoint: String = "10.0.0.9") -> O
 func httpName(_ host: String, _ key: String) -> ObjectName {
     ObjectName(cloud: .http, endpoint: host, bucket: host, key: ObjectKey(key))
 }
-
-/// The generator SplitMix64, so that a failing run can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A capture with its truth, from `Captures/`.
@@ -37,8 +38,7 @@ struct CaptureCase: CustomTestStringConvertible, Sendable {
     let name: String
     var testDescription: String { name }
 
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("Captures")
+    static let folder = URL(fileURLWithPath: ProjectFolder.captures)
 
     /// Every case.
     static let all: [CaptureCase] = {

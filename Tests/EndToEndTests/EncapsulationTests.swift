@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Captures derived from `d40-base` by `Captures/make/encapsulate.py`, a program that shares nothing with Oxbow's decoder.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Stops single threads of another process, as a storage that stands still would, until it is released (ptrace(2)).
@@ -14,8 +15,7 @@ final class Freezer {
         return nil
     }()
 
-    private let process = Process()
-    private let input = Pipe()
+    private let process: AttendedProcess
 
     /// Stops the threads of these names; all threads when none is named.
     init(process pid: Int32, threads: [String]) throws {
@@ -37,23 +37,11 @@ final class Freezer {
             # Its end lets them go on.
             sys.stdin.read()
             """
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", script, String(pid)] + threads
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        guard line.contains("frozen") else { throw ShellFailure(description: "cannot freeze: \(line)") }
+        process = try AttendedProcess(["python3", "-c", script, String(pid)] + threads)
+        let said = process.lines
+        guard said == ["frozen"] else { throw ShellFailure(description: "cannot freeze: \(said)") }
     }
-
-    deinit { release() }
 
     /// Lets the threads go on: they do when the process ends that stopped them.
-    func release() {
-        guard process.isRunning else { return }
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-    }
+    func release() { process.kill() }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Real clients against a real server, a tap and tcpdump beside them.
@@ -25,9 +26,9 @@ struct `A live tap beside real clients` {
         for harm in link.harms { #expect(try day.bridged()[harm, default: 0] > 10, "\(harm)") }
     }
 
-    @Test(.enabled(if: S3Service.weedIsMissing == nil, "\(S3Service.weedIsMissing ?? "")"))
+    @Test(.enabled(if: RealServer.weedIsMissing == nil, "\(RealServer.weedIsMissing ?? "")"))
     func `holds what SeaweedFS holds, which checks the signatures of every client`() throws {
-        let day = try LiveDay(.direct(offloads: true), server: .seaweed(try #require(S3Service.weed)))
+        let day = try LiveDay(.direct(offloads: true), server: .seaweed(try #require(RealServer.weed)))
         try day.run()
         try day.expectTruth()
         try day.expectReplayIsEqual()

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A day of real clients (`Tests/Live/clients.py`) with a tap and tcpdump beside it.

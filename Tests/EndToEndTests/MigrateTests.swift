@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `oxbow migrate` into servers that are not ours, seen by boto3, which is not ours either.
@@ -13,14 +14,14 @@ import Testing
         }
     }
 
-    private func migrate(_ vault: String, to server: S3Service) throws -> (
+    private func migrate(_ vault: String, to server: RealServer) throws -> (
         status: Int32, report: [String: Any], errors: String
     ) {
         let outcome = try OxbowProgram.run(arguments(vault, server), environment: server.environment)
         return (outcome.status, try outcome.objects().last ?? [:], outcome.errors)
     }
 
-    private func arguments(_ vault: String, _ server: S3Service) -> [String] {
+    private func arguments(_ vault: String, _ server: RealServer) -> [String] {
         [
             "migrate", "--vault", vault, "--create-buckets", "--json", "--parallel", "2",
             "--to", "s3://tgt/{bucket}?endpoint=http://127.0.0.1:\(server.port)&path-style=true",
@@ -32,7 +33,7 @@ import Testing
     }
 
     /// Compares what boto3 reads with what the vault says.
-    private func expect(_ server: S3Service, toHold vault: String) throws {
+    private func expect(_ server: RealServer, toHold vault: String) throws {
         let seen = try server.objects(in: "tgt")
         let held = try OxbowProgram.succeed(["verify", "--vault", vault, "--json"]).objects()
         #expect(held.count > 15 && seen.count == held.count)
@@ -49,12 +50,12 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: S3Service.motoIsMissing == nil, "python3 with moto[s3,server] and boto3 is missing"))
+    @Test(.enabled(if: RealServer.motoIsMissing == nil, "python3 with moto[s3,server] and boto3 is missing"))
     func `whole and with its metadata, and a second run sends nothing`() throws {
         let folder = try TemporaryFolder()
         let vault = folder / "vault"
         try makeVault(vault)
-        let server = try S3Service.moto()
+        let server = try RealServer.moto()
         let first = try migrate(vault, to: server)
         #expect(first.status == 0, "\(first.errors) \(first.report)")
         try expect(server, toHold: vault)
@@ -65,12 +66,12 @@ import Testing
     }
 
     /// Killed after the target took the 1st, 9th and 20th upload: moments of the traffic, not of the clock.
-    @Test(.enabled(if: S3Service.motoIsMissing == nil, "python3 with moto[s3,server] and boto3 is missing"))
+    @Test(.enabled(if: RealServer.motoIsMissing == nil, "python3 with moto[s3,server] and boto3 is missing"))
     func `to the same end when it is killed on the way, sending again only what was under way`() throws {
         let folder = try TemporaryFolder()
         let vault = folder / "vault"
         try makeVault(vault)
-        let server = try S3Service.moto()
+        let server = try RealServer.moto()
         var kills = 0
         for moment in [1, 9, 20] {
             let run = try OxbowProgram.start(arguments(vault, server), environment: server.environment)
@@ -90,7 +91,7 @@ import Testing
         #expect(bytesSent(try migrate(vault, to: server).report) == 0)
     }
 
-    @Test(.enabled(if: S3Service.weedIsMissing == nil, "no weed binary on PATH or in OXBOW_WEED, or no boto3"))
+    @Test(.enabled(if: RealServer.weedIsMissing == nil, "no weed binary on PATH or in OXBOW_WEED, or no boto3"))
     func `into SeaweedFS, which refuses wrong keys by name`() throws {
         let folder = try TemporaryFolder()
         let vault = folder / "vault"
@@ -98,7 +99,7 @@ import Testing
         for name in ["d02-boto3-multipart", "d04-s3cmd", "d60-gapbase"] {
             try OxbowProgram.succeed(["replay", CaptureCase.named(name).path, "--vault", vault])
         }
-        let server = try S3Service.seaweed(folder / "weed")
+        let server = try RealServer.seaweed(folder / "weed")
         var wrong = server.environment
         wrong["AWS_SECRET_ACCESS_KEY"] = "not-the-key"
         let refused = try OxbowProgram.run(arguments(vault, server), environment: wrong)
@@ -124,18 +125,18 @@ import Testing
             outcome.errors.contains("http://127.0.0.1:1") && outcome.errors.contains("refused"), "\(outcome.errors)")
     }
 
-    @Test(.enabled(if: S3Service.motoIsMissing == nil, "python3 is missing"))
+    @Test(.enabled(if: RealServer.motoIsMissing == nil, "python3 is missing"))
     func `not into a target that refuses, and ends when interrupted before one that is silent`() throws {
         let folder = try TemporaryFolder()
         let vault = folder / "vault"
         try OxbowProgram.succeed(["replay", CaptureCase.named("d40-base").path, "--vault", vault])
-        let refusing = try S3Service.answering("HTTP/1.1 403 Forbidden\\r\\nContent-Length: 0\\r\\n\\r\\n")
+        let refusing = try RealServer.answering("HTTP/1.1 403 Forbidden\\r\\nContent-Length: 0\\r\\n\\r\\n")
         let refused = try migrate(vault, to: refusing)
         #expect(refused.status == 2, "\(refused.report)")
         #expect(
             refused.errors.contains("403") && refused.errors.contains("127.0.0.1:\(refusing.port)"), "\(refused.errors)"
         )
-        let silent = try S3Service.answering("")
+        let silent = try RealServer.answering("")
         let run = try OxbowProgram.start(arguments(vault, silent), environment: silent.environment)
         // Asked, and left without an answer.
         while run.process.isRunning, silent.uploads().isEmpty { usleep(10_000) }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Plants credentials wherever traffic carries them, and looks for them in everything that a replay leaves behind.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Two network namespaces, the server's and the client's, joined by veth pairs; a real S3 server in the one. Everything
@@ -16,8 +17,7 @@ final class TapRig {
         guard (try? Shell.run(["ip", "-n", name, "link", "add", "px0", "type", "veth", "peer", "name", "px1"])) != nil
         else { return "veth devices may not be made here" }
         if (try? Shell.run(["tcpdump", "--version"])) == nil { return "needs tcpdump" }
-        return (try? Shell.run(["python3", "-c", "import moto.server, boto3"])) == nil
-            ? "needs python3 with moto[s3,server] and boto3" : nil
+        return RealServer.motoIsMissing
     }()
 
     /// Which S3 server stands in the server's namespace.
@@ -268,21 +268,4 @@ struct TapOutcome: Decodable {
         self = try JSONDecoder().decode(TapOutcome.self, from: Data(line.utf8))
         #expect(kind == "report")
     }
-}
-
-/// Runs commands.
-enum Shell {
-    /// Runs a command that must succeed and gives back its output.
-    @discardableResult
-    static func run(_ command: [String]) throws -> String {
-        let outcome = try RunningProgram("/usr/bin/env", command).wait()
-        guard outcome.status == 0 else {
-            throw ShellFailure(description: "\(command.joined(separator: " ")): \(outcome.status): \(outcome.errors)")
-        }
-        return outcome.text
-    }
-}
-
-struct ShellFailure: Error, CustomStringConvertible {
-    var description: String
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What the sums of bytes do not show: which bytes are missing and why, versions and their order, metadata, digests.

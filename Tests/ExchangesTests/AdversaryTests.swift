@@ -2,6 +2,7 @@ import Exchanges
 import Flows
 import HTTPTypes
 import Objects
+import TestSupport
 import Testing
 
 /// Bodies that consist of messages, each at the start of a segment, as an uploaded or downloaded HTTP log would have.

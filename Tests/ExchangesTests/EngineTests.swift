@@ -2,6 +2,7 @@ import Exchanges
 import Flows
 import HTTPTypes
 import Objects
+import TestSupport
 import Testing
 
 @Suite struct `Engine` {

@@ -1,6 +1,7 @@
 import Exchanges
 import Flows
 import Objects
+import TestSupport
 import Testing
 
 @Suite struct `Gaps in HTTP/2` {
@@ -82,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: 0..<60) func `many gaps leave no wrong byte, however runs are cut`(seed: UInt64) {
-        var generator = FixedGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let talk = mixedScript().talk
         var lost: [(half: HalfConnection, range: Range<UInt64>)] = []
         for half in [HalfConnection.fromInitiator, .fromResponder] {

@@ -123,15 +123,3 @@ struct HTTP2Script {
 func pattern(_ count: Int, _ seed: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8 &+ seed &* 7 | 1) }
 }
-
-/// A generator whose numbers are the same in every run.
-struct FixedGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        var mixed = state
-        mixed ^= mixed >> 33
-        mixed = mixed &* 0xFF51_AFD7_ED55_8CCD
-        return mixed ^ mixed >> 33
-    }
-}

@@ -1,6 +1,7 @@
 import Exchanges
 import Flows
 import Objects
+import TestSupport
 import Testing
 
 /// A keep-alive conversation of every kind of exchange, each message naming its request.
@@ -147,19 +148,5 @@ func mixedConversation(segmentBytes: Int = 90) -> Conversation {
         }
         #expect(body.bytes == wanted, "wrong bytes; lost \(lost)")
         if body.end == .framed { #expect(body.bytes.count == truth.count, "silent loss; lost \(lost)") }
-    }
-}
-
-/// A small generator with a fixed sequence (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import Objects
 import Packets
+import TestSupport
 import Testing
 
 @testable import Flows

@@ -120,21 +120,6 @@ struct Tap: ~Copyable {
     var counters: FlowCounters { assembler.counters }
 }
 
-/// SplitMix64: the same numbers for the same seed, everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// `count` bytes of which no two neighbours of 251 are equal; never 0, which stands for gaps in the recorder.
 func pattern(_ count: Int, from offset: UInt64 = 0) -> [UInt8] {
     (0..<UInt64(count)).map { UInt8(1 + (offset + $0) % 251) }

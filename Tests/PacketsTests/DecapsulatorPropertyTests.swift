@@ -1,4 +1,5 @@
 import Packets
+import TestSupport
 import Testing
 
 /// Random and damaged frames: whatever comes out must lie within what went in, and every frame must be accounted for.

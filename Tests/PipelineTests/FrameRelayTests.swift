@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import Objects
 import Packets
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -64,10 +65,9 @@ import Testing
     }
 
     /// A folder for a spool, removed with what is in it.
-    private func withFolder(_ body: (String) throws -> Void) rethrows {
-        let folder = NSTemporaryDirectory() + "oxbow-relay-\(UUID().uuidString)"
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try body(folder)
+    private func withFolder(_ body: (String) throws -> Void) throws {
+        let folder = try TemporaryFolder()
+        try body(folder / "spool")
     }
 
     @Test func `keeps the order through memory and spool, and gives the disk back`() throws {

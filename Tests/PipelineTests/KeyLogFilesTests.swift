@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -10,8 +11,8 @@ import Testing
     }
 
     @Test func `are read on while they grow, and anew when they were begun anew`() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("keys-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try TemporaryFolder()
+        let path = folder / "keys"
         try "\(line(1))\n\(line(2).prefix(40))".write(toFile: path, atomically: false, encoding: .utf8)
         var logs = try KeyLogFiles([path])
         var counts = [logs.read().count]

@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import Objects
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Replication

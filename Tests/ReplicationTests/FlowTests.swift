@@ -1,6 +1,7 @@
 import NIOCore
 import Objects
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Replication

@@ -1,5 +1,6 @@
 import Foundation
 import Objects
+import TestSupport
 import Testing
 
 @testable import Replication

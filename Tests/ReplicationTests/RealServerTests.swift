@@ -1,5 +1,6 @@
 import Foundation
 import Objects
+import TestSupport
 import Testing
 
 @testable import Replication
@@ -43,7 +44,7 @@ import Testing
         }
         let report = try await migrate(source, to: server.target(), folder, change: change)
         #expect(report.isComplete, "\(report)")
-        let seen = try server.seen(in: "tgt")
+        let seen = try server.objects(in: "tgt")
         #expect(seen.count == items.count)
         for item in items {
             let key = item.version.name.key.lossyString
@@ -84,7 +85,7 @@ import Testing
             $0.deletesTombstoned = true
         }
         #expect(third.isComplete && third.requests.bytesSent == 0, "\(third)")
-        let after = try server.seen(in: "tgt")
+        let after = try server.objects(in: "tgt")
         #expect(after["large"]?.metadata == ["colour": "blue"] && after["empty"] == nil)
     }
 
@@ -96,7 +97,7 @@ import Testing
     @Test(.enabled(if: RealServer.weedIsMissing == nil, "no weed binary on PATH or in OXBOW_WEED, or no boto3"))
     func `a migration into SeaweedFS is what boto3 then reads`() async throws {
         let folder = try TemporaryFolder()
-        let server = try await RealServer.seaweed(folder)
+        let server = try RealServer.seaweed(folder / "weed")
         try await check(server, copiedPartsHaveMD5: false)
         try await checkRefusals(server)
         try await checkSeveralBuckets(server)
@@ -124,8 +125,8 @@ import Testing
             source, to: server.target("{bucket}/"), folder, url: "s3://copy-{bucket}", rules: ["two=other/below"]
         ) { $0.createsBuckets = true }
         #expect(report.isComplete)
-        #expect(try server.seen(in: "copy-one").keys.sorted() == ["k"])
-        #expect(try server.seen(in: "other").keys.sorted() == ["below/k"])
+        #expect(try server.objects(in: "copy-one").keys.sorted() == ["k"])
+        #expect(try server.objects(in: "other").keys.sorted() == ["below/k"])
     }
 
     @Test(.enabled(if: RealServer.motoIsMissing == nil, "python3 with botocore is missing"))
@@ -165,7 +166,7 @@ import Testing
                 "method": "PUT", "url": url, "hash": hash,
                 "headers": Dictionary(uniqueKeysWithValues: own.map { ($0.name, $0.value) }),
             ])
-            let printed = try RealServer.python(script, [String(decoding: json, as: UTF8.self)])
+            let printed = try Shell.run(["python3", "-c", script, String(decoding: json, as: UTF8.self)])
             guard printed.hasPrefix("20260102T030405Z ") else { throw Unexpected(printed) }
             let time = try #require(UTCTime(iso8601: "2026-01-02T03:04:05Z"))
             let credentials = S3Credentials(accessKeyID: "AKID", secretAccessKey: "SECRET", sessionToken: "TOKEN")
@@ -178,5 +179,15 @@ import Testing
                     ], payloadHash: hash), at: time)
             #expect(printed.contains(ours), "\(key): \(printed) against \(ours)")
         }
+    }
+}
+
+extension RealServer {
+    /// The service as a target of ours.
+    func target(_ template: String = "tgt/", change: (inout S3Settings) -> Void = { _ in }) -> S3Target {
+        S3Target.local(
+            port: port, template: template,
+            credentials: S3Credentials(accessKeyID: accessKey, secretAccessKey: secretKey), idleSeconds: 60,
+            change: change)
     }
 }

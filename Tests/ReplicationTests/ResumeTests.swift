@@ -1,6 +1,7 @@
 import Foundation
 import Objects
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Replication

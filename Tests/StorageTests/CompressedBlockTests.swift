@@ -1,6 +1,7 @@
 import Blocks
 import Compression
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Storage

@@ -1,29 +1,19 @@
 import Blocks
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Storage
 
-/// A temporary folder that goes away with its owner.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() {
-        path = FileManager.default.temporaryDirectory.appending(path: "oxbow-storage-\(UUID().uuidString)").path()
-        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-}
-
 /// A vault's segment folder, a pool, and records whose content is known.
 struct Fixture {
-    let folder = TemporaryFolder()
+    let folder: TemporaryFolder
     let directory: SegmentDirectory
     let pool: BlockPool
     let hasher: OpenSSLBlockHasher
 
     init(options: StorageOptions = StorageOptions(), blockBytes: Int = 4096) throws {
+        folder = try TemporaryFolder()
         let size = try BlockSize(bytes: blockBytes)
         directory = SegmentDirectory(
             path: folder.path + "/segments", vault: VaultID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),

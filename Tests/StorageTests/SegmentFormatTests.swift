@@ -1,5 +1,6 @@
 import Blocks
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Storage
@@ -25,8 +26,7 @@ import Testing
 
     /// The bytes that the page's hexdump shows, zero where it shows none.
     private func documentedFile() throws -> [UInt8] {
-        let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "docs/storage-format.md")
+        let page = URL(filePath: ProjectFolder.path + "/docs/storage-format.md")
         var bytes: [UInt8] = []
         var repeatsLast = false
         for line in try String(contentsOf: page, encoding: .utf8).split(separator: "\n") {

@@ -1,5 +1,6 @@
 import Blocks
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Storage

@@ -1,6 +1,7 @@
 import Blocks
 import Foundation
 import Objects
+import TestSupport
 import Testing
 
 @testable import Vaults

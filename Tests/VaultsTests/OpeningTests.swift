@@ -3,6 +3,7 @@ import CRocksDB
 import Catalog
 import Foundation
 import Objects
+import TestSupport
 import Testing
 
 @testable import Vaults
@@ -217,26 +218,15 @@ import Testing
 @Suite struct `A vault that another process writes to` {
     /// A process that holds the lock of a vault until it goes, and wrote `name` into it.
     private final class Holder {
-        private let process = Process()
-        private let input = Pipe()
+        private let process: AttendedProcess
 
         init(_ vault: String, name: String) throws {
-            let output = Pipe()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
             // The lock ends with the process, and the process with its input.
-            process.arguments = [
+            process = try AttendedProcess([
                 "flock", "-x", vault + "/lock", "sh", "-c", "printf %s \"$1\" > \"$0\"; echo held; cat >/dev/null",
                 vault + "/lock", name,
-            ]
-            process.standardInput = input
-            process.standardOutput = output
-            try process.run()
-            try #require(String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) == "held\n")
-        }
-
-        deinit {
-            try? input.fileHandleForWriting.close()
-            process.waitUntilExit()
+            ])
+            try #require(process.lines == ["held"])
         }
     }
 

@@ -6,20 +6,6 @@ import Testing
 
 @testable import Vaults
 
-/// A folder that is removed when the value goes.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("oxbow-vaults-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    static func / (folder: TemporaryFolder, name: String) -> String { "\(folder.path)/\(name)" }
-}
-
 /// Makes batches as the pipeline would, of objects whose bytes are known.
 struct Traffic {
     private var transfers: UInt64 = 0

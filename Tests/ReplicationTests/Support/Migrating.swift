@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Objects
+import TestSupport
 
 @testable import Replication
 
