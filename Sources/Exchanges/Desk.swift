@@ -8,6 +8,7 @@ struct Desk {
     var openTotal = 0
     private(set) var partialBytes = 0
     private(set) var headerTableBytes = 0
+    private(set) var tailBytes = 0
 
     init(_ limits: ExchangeLimits) { self.limits = limits }
 
@@ -23,6 +24,19 @@ struct Desk {
 
     /// Gives bytes back to the budget.
     mutating func release(_ count: Int) { partialBytes -= count }
+
+    /// Takes bytes from the budget of what waits behind a loss; false and counted when it is spent.
+    mutating func reserveTail(_ count: Int) -> Bool {
+        guard tailBytes + count <= limits.tailBytesTotal else {
+            counters.http2.tailLimit += 1
+            return false
+        }
+        tailBytes += count
+        return true
+    }
+
+    /// Gives bytes back to that budget.
+    mutating func releaseTail(_ count: Int) { tailBytes -= count }
 
     /// Takes bytes from the budget of header tables; false and counted when it is spent.
     mutating func reserveTables(_ count: Int) -> Bool {

@@ -33,6 +33,11 @@ public struct ExchangeLimits: Sendable, Hashable {
     /// Bytes of all such tables together. At the limit none grows, as above, and the flows that follow are opaque;
     /// counted as `http2.headerTableLimit`.
     public var headerTableBytesTotal = 268_435_456
+    /// Bytes of a body of HTTP/2 that wait behind a loss for the proof of their place. A body of which more is to come is
+    /// cut at the loss instead; counted as `http2.tailLimit`.
+    public var tailBytes = 8_388_608
+    /// The same of all bodies together, and of what came since frames were lost. Policy and counter as above.
+    public var tailBytesTotal = 67_108_864
     /// Flows followed at a time: slots of a higher index are passed over; counted as `flowLimit`.
     public var flows = 1_048_576
 

@@ -28,6 +28,7 @@ public struct HTTPEngine<Sink: ExchangeSink & ~Copyable>: ~Copyable, StreamSink 
     /// closes.
     public var isIdle: Bool {
         flows.allSatisfy { $0.number == 0 } && desk.openTotal == 0 && desk.partialBytes == 0
+            && desk.tailBytes == 0
             && desk.headerTableBytes == 0
     }
 

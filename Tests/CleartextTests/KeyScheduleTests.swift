@@ -45,6 +45,22 @@ import Testing
                     """))
     }
 
+    /// The same for SHA-384.
+    @Test func `has the PRF of TLS 1.2 with SHA-384`() {
+        let output = KeySchedule.pseudoRandom(
+            secret("b80b733d6ceefcdc71566ea48e5567df"), "test label", seed: hex("cd665cf6a8447dd6ff8b27555edb7465"),
+            count: 148, .sha384)
+        #expect(
+            bytes(output)
+                == hex(
+                    """
+                    7b0c18e9ced410ed1804f2cfa34a336a1c14dffb4900bb5fd7942107e81c83cde9ca0faa60be9fe34f82b1233c9146a0
+                    e534cb400fed2700884f9dc236f80edd8bfa961144c9e8d792eca722a7b32fc3d416d473ebc2c5fd4abfdad05d918425
+                    9b5bf8cd4d90fa0d31e2dec479e4f1a26066f2eea9a69236a3e52655c9e9aee691c8f3a26854308d5eaa3be85e099070
+                    3d73e56f
+                    """))
+    }
+
     @Test func `writes over what it used`() {
         var array: [UInt8] = [1, 2, 3]
         SecretBytes.wipe(&array)

@@ -100,6 +100,23 @@ import Testing
         #expect(outcome.counters.http2.headerDefects == 1)
     }
 
+    @Test func `a body with more to come behind a loss than the limit is cut there`() {
+        for (limit, isTotal) in [(20_000, false), (40_000, false), (10_000, true)] {
+            var limits = ExchangeLimits()
+            if isTotal { limits.tailBytesTotal = limit } else { limits.tailBytes = limit }
+            var script = HTTP2Script()
+            script.request(1, "PUT", "/a", [("content-length", "40000")])
+            script.data(.fromInitiator, 1, pattern(40_000, 1), by: 4_000)
+            script.response(1, "/a", ends: true)
+            let hole = script.frames(.fromInitiator, 1, 0)[1].range.lowerBound
+            let outcome = script.talk.play(.init(lost: [(.fromInitiator, hole - 5..<hole + 5)]), limits: limits)
+            let missing = outcome["/a"]?.request.missing.map(\.length)
+            // Beside the bytes before the header: the frame, or everything from there on.
+            #expect(missing == (limit == 40_000 ? [5, 4_000] : [5, nil]), "\(limit)")
+            #expect((outcome.counters.http2.tailLimit > 0) == (limit != 40_000), "\(limit)")
+        }
+    }
+
     @Test func `incomplete blocks count against the total of incomplete things`() {
         var limits = ExchangeLimits()
         limits.partialBytesTotal = 64

@@ -49,11 +49,12 @@ struct FrameSearch {
 
     /// Looks at bytes from `position` on, which follow those of the call before.
     ///
-    /// Returns the place of the last header of a chain that is believed, relative to the span, and negative when the
-    /// header began in the bytes of earlier calls; those are in `begun`. Nil: not yet, and the span was used up.
+    /// Returns a chain that is believed: the offset of its first header, and the place of its last one, relative to the
+    /// span, negative when that began in the bytes of earlier calls; those are in `begun`. Nil: not yet, and the span was
+    /// used up.
     mutating func find(
         _ bytes: RawSpan, from position: Int, _ run: Run, _ rules: Rules, begun: inout [UInt8]
-    ) -> Int? {
+    ) -> (start: UInt64, last: Int)? {
         let origin = run.offset(of: position)
         // Every place whose nine bytes are visible by now and were not before.
         let first = -tail.count
@@ -62,7 +63,7 @@ struct FrameSearch {
             var index = 0
             while index < chains.count {
                 if let found = follow(index, bytes, position, last, run, rules) {
-                    return conclude(found, position, &begun)
+                    return conclude(chains[index].start, found, position, &begun)
                 }
                 if chains[index].headers == 0 { chains.remove(at: index) } else { index += 1 }
             }
@@ -74,7 +75,7 @@ struct FrameSearch {
                 if isKnown(start) { continue }
                 chains.append(Chain(start: start, due: start))
                 if let found = follow(chains.count - 1, bytes, position, last, run, rules) {
-                    return conclude(found, position, &begun)
+                    return conclude(start, found, position, &begun)
                 }
                 if chains[chains.count - 1].headers == 0 { chains.removeLast() }
             }
@@ -118,11 +119,13 @@ struct FrameSearch {
         return nil
     }
 
-    private mutating func conclude(_ place: Int, _ position: Int, _ begun: inout [UInt8]) -> Int {
+    private mutating func conclude(
+        _ start: UInt64, _ place: Int, _ position: Int, _ begun: inout [UInt8]
+    ) -> (start: UInt64, last: Int) {
         begun.removeAll(keepingCapacity: true)
         if place < 0 { begun += tail.suffix(-place) }
         reset()
-        return place + position
+        return (start, place + position)
     }
 
     private mutating func keepTail(_ bytes: RawSpan, _ position: Int) {

@@ -44,12 +44,19 @@ extension HTTP2Connection {
         guard frame.isEndHeaders else { return }
         let block = self[half].block
         let isDamaged = self[half].isBlockDamaged
-        if isDamaged { self[half].decoder.lose() }
+        if isDamaged {
+            settleTable(half, isWhole: false, loses: true, context, &sink, &desk)
+        } else {
+            weigh(block, half, of: frame.stream, context, &sink, &desk)
+        }
         let content = isDamaged ? HeaderBlock.unknown : self[half].decoder.decode(block)
+        if self[half].blocksInDoubt.isActive, !self[half].decoder.isDoubted {
+            settleTable(half, isWhole: false, context, &sink, &desk)
+        }
         switch content {
         case .tooLong: desk.counters.headerByteLimit += 1
         case .defect: desk.counters.http2.headerDefects += 1
-        case .fields, .unknown: break
+        case .fields, .doubtful, .unknown: break
         }
         self[half].dropBlock(&desk)
         if self[half].isPromise {
@@ -59,6 +66,7 @@ extension HTTP2Connection {
         var fields: HPACKHeaders?
         if case .fields(let read) = content { fields = read }
         if !rolesKnown { learnRoles(half, fields) }
+        if case .doubtful(let read) = content, keepHead(read, half, of: frame.stream, context) { return }
         takeBlock(fields, of: frame.stream, half, context, &sink, &desk)
     }
 
@@ -100,6 +108,7 @@ extension HTTP2Connection {
         let isRequest = half == clientHalf
         if slot < 0 {
             guard isRequest else {
+                if endsStream { unnamedStreams.remove(stream) }
                 if rolesKnown && (fields.map { $0.first(name: ":status")?.first != "1" } ?? true) {
                     desk.counters.unpairedResponses += 1
                 }
@@ -111,6 +120,9 @@ extension HTTP2Connection {
             return beginRequest(fields, stream, endsStream, context, &sink, &desk)
         }
         switch streams[slot][isRequest: isRequest].phase {
+        case .waiting where streams[slot].pendingHead != nil:
+            // Trailers, or what follows an interim response.
+            if endsStream { streams[slot].pendingEnds = true }
         case .waiting: beginResponse(fields, slot, endsStream, context, &sink, &desk)
         case .body:
             guard endsStream else {

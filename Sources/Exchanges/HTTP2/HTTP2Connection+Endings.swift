@@ -10,6 +10,11 @@ extension HTTP2Connection {
     ) {
         guard slot >= 0 else { return }
         let isRequest = half == clientHalf
+        if !isRequest, streams[slot].pendingHead != nil {
+            streams[slot].pendingEnds = true
+            return
+        }
+        settleBody(slot, isRequest, context, &sink, &desk)
         let message = streams[slot][isRequest: isRequest]
         switch message.phase {
         case .waiting: abandon(slot, message.cause ?? .framingLost, context, &sink, &desk)
@@ -29,6 +34,7 @@ extension HTTP2Connection {
         _ sink: inout Sink, _ desk: inout Desk
     ) {
         let exchange = streams[slot].exchange
+        dropTail(slot, isRequest, &desk)
         streams[slot][isRequest: isRequest].phase = .ended
         if case .cut(let cause) = end { streams[slot][isRequest: isRequest].cause = cause }
         if isRequest {
@@ -80,6 +86,8 @@ extension HTTP2Connection {
     }
 
     private mutating func remove(_ slot: Int, _ desk: inout Desk) {
+        dropTail(slot, true, &desk)
+        dropTail(slot, false, &desk)
         streams.remove(slot)
         desk.openTotal -= 1
         if initiator.slot == slot { initiator.slot = -1 }
@@ -91,6 +99,9 @@ extension HTTP2Connection {
         _ half: HalfConnection, _ reason: StreamEnd, _ context: SegmentContext, _ sink: inout Sink, _ desk: inout Desk
     ) {
         guard givenUp == nil, self[half].phase != .ended else { return }
+        findLast(half, &sink, &desk)
+        guard givenUp == nil else { return }
+        self[half].held.removeAll(&desk)
         self[half].phase = .ended
         self[half].end = reason
         self[half].dropBlock(&desk)

@@ -47,7 +47,7 @@ extension HTTP2Connection {
             position += 1
             self[half].remaining -= 1
             if self[half].remaining == 0 { self[half].phase = .header }
-        case .lost: find(bytes, &position, run, &desk)
+        case .lost: find(bytes, &position, run, &sink, &desk)
         case .ended: position = bytes.byteCount
         }
     }
@@ -101,6 +101,7 @@ extension HTTP2Connection {
         self[half].frame = frame
         self[half].remaining = frame.length
         self[half].padding = 0
+        weigh(frame, half, context, &sink, &desk)
         switch frame.type {
         case FrameType.data:
             note(dataBytes: frame.length, half, &desk)
@@ -149,6 +150,7 @@ extension HTTP2Connection {
             let slot = self[half].slot
             self[half].slot = -1
             if frame.isEndStream { endStream(slot, half, trailers: nil, context, &sink, &desk) }
+            if frame.isEndStream, half == serverHalf { unnamedStreams.remove(frame.stream) }
         case FrameType.headers, FrameType.pushPromise, FrameType.continuation:
             endBlockFrame(half, context, &sink, &desk)
         case FrameType.resetStream: reset(frame.stream, context, &sink, &desk)
@@ -180,6 +182,7 @@ extension HTTP2Connection {
             case 1:
                 if value > desk.limits.headerTableBytes { desk.counters.http2.headerTableLimit += 1 }
                 allowTable(other, min(value, desk.limits.headerTableBytes), &desk)
+            case 2 where half == clientHalf: refusesPush = value == 0
             case 5:
                 // Never lowered: frames sent before the settings arrived may still be on their way.
                 self[other].frameLengthMax = max(self[other].frameLengthMax, min(value, FrameHeader.lengthMax))
@@ -239,7 +242,10 @@ extension HTTP2Connection {
             return giveUp(.limit, context, &sink, &desk)
         }
         let slot = streams.slot(of: stream)
-        guard slot >= 0 else { return }
+        guard slot >= 0 else {
+            unnamedStreams.remove(stream)
+            return
+        }
         desk.counters.http2.resetStreams += 1
         abandon(slot, .connectionEnded, context, &sink, &desk)
     }

@@ -25,6 +25,8 @@ extension HTTP2Connection {
                 self[half].phase = .passing
             case .header: loseFrames(half, cause, context, &sink, &desk)
             case .lost:
+                findLast(half, &sink, &desk)
+                guard self[half].phase == .lost else { continue }
                 self[half].lossCause = cause
                 self[half].search.skip(to: end)
                 return
@@ -41,6 +43,7 @@ extension HTTP2Connection {
     ) {
         guard givenUp == nil, self[half].phase != .ended, next > self[half].next || !self[half].hasBegun else { return }
         self[half].hasBegun = true
+        findLast(half, &sink, &desk)
         if self[half].phase != .lost { loseFrames(half, cause, context, &sink, &desk) }
         self[half].lossCause = cause
         self[half].next = next
@@ -73,20 +76,21 @@ extension HTTP2Connection {
         return UInt64(part)
     }
 
-    /// Gives up the place in the frames. Every body that the half was sending may lack bytes from here on, and header
-    /// blocks may have been lost.
+    /// Gives up the place in the frames. Every body that the half was sending may lack bytes here, and header blocks may
+    /// have been lost.
     mutating func loseFrames<Sink: ExchangeSink & ~Copyable>(
         _ half: HalfConnection, _ cause: GapCause, _ context: SegmentContext, _ sink: inout Sink, _ desk: inout Desk
     ) {
         desk.counters.http2.frameLosses += 1
+        self[half].hasLost = true
+        self[half].lossCause = cause
+        doubtTable(half, context, &sink, &desk)
         self[half].dropBlock(&desk)
         self[half].partial.removeAll(keepingCapacity: true)
         self[half].phase = .lost
-        self[half].hasLost = true
-        self[half].lossCause = cause
         self[half].slot = -1
         self[half].search.reset()
-        self[half].decoder.lose()
+        self[half].held.removeAll(&desk)
         // Settings may have been among what was lost.
         self[half.opposite].frameLengthMax = FrameHeader.lengthMax
         allowTable(half.opposite, desk.limits.headerTableBytes, &desk)
@@ -94,42 +98,9 @@ extension HTTP2Connection {
         for slot in streams.openSlots {
             switch streams[slot][isRequest: isRequest].phase {
             case .waiting: streams[slot][isRequest: isRequest].cause = cause
-            case .body: cut(slot, half, cause, context, &sink, &desk)
+            case .body: doubtBody(slot, half, cause, context, &sink, &desk)
             case .ended: break
             }
-        }
-    }
-
-    /// Looks for the next frame.
-    mutating func find(_ bytes: RawSpan, _ position: inout Int, _ run: Run, _ desk: inout Desk) {
-        let half = run.half
-        let isExact = half == serverHalf && rolesKnown && !self[clientHalf].hasLost
-        // A client opens streams in ascending order; how many it opened unseen is not known.
-        let streamMax = isExact ? lastStream : lastStream < 0x7F00_0000 ? lastStream + 0x1_0000 : 0x7FFF_FFFF
-        let lengthMax = self[half].frameLengthMax
-        let rules = FrameSearch.Rules(
-            lengthMax: lengthMax == FrameHeader.lengthMax ? FrameHeader.lengthDefault : lengthMax, streamMax: streamMax)
-        var begun: [UInt8] = []
-        guard let place = self[half].search.find(bytes, from: position, run, rules, begun: &begun) else {
-            desk.counters.http2.unframedBytes += UInt64(bytes.byteCount - position)
-            position = bytes.byteCount
-            return
-        }
-        desk.counters.http2.resynchronisations += 1
-        let start = max(position, place)
-        desk.counters.http2.unframedBytes += UInt64(start - position)
-        position = start
-        self[half].partial = begun
-        self[half].phase = .header
-        self[half].isFirstFrame = false
-        // The header found may continue a block whose beginning was passed over.
-        let header = FrameHeader { $0 < begun.count ? begun[$0] : bytes.octet(start + $0 - begun.count) }
-        if header.type == FrameType.continuation {
-            self[half].continues = header.stream
-            self[half].isBlockDamaged = true
-            self[half].blockEndsStream = false
-            self[half].isPromise = false
-            self[half].continuations = 0
         }
     }
 }

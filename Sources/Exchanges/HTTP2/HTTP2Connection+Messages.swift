@@ -1,6 +1,6 @@
 internal import NIOHPACK
-
 import Flows
+import HTTPTypes
 import Objects
 
 extension HTTP2Connection {
@@ -9,8 +9,11 @@ extension HTTP2Connection {
         _ fields: HPACKHeaders?, _ id: UInt32, _ endsStream: Bool, _ context: SegmentContext, _ sink: inout Sink,
         _ desk: inout Desk
     ) {
+        cutStaleBodies(context, &sink, &desk)
         guard let fields, let message = request(fields, &desk) else {
             desk.counters.http2.unnamedExchanges += 1
+            // Beyond the limit the connection itself stands for the rest.
+            unnamedStreams.insert(unnamedStreams.count < desk.limits.openExchanges ? id : 0)
             return
         }
         guard makeRoom(context, &sink, &desk) else { return }
@@ -20,9 +23,16 @@ extension HTTP2Connection {
         hasExchanges = true
         let slot = streams.insert(
             HTTP2Stream(id: id, exchange: exchange, isBodiless: message.isHead || message.isConnect))
+        streams[slot].expectsContinue = message.expectsContinue
+        streams[slot].mayHaveTrailers = Self.announcesTrailers(message.head.fields)
         let framing = framing(message.framing, endsStream, message.isConnect)
         sink.request(exchange, handle, message.head, framing, context)
         enterBody(slot, isRequest: true, framing, endsStream, context, &sink, &desk)
+    }
+
+    /// True when trailers may come, of the message itself or of its answer (RFC 9110 §6.5.1, §10.1.4).
+    private static func announcesTrailers(_ fields: HTTPFields) -> Bool {
+        fields[.te] != nil || fields[.trailer] != nil
     }
 
     private func request(_ fields: HPACKHeaders, _ desk: inout Desk) -> RequestMessage? {
@@ -87,9 +97,11 @@ extension HTTP2Connection {
         }
         if message.isInterim {
             desk.counters.interimResponses += 1
+            if message.head.status != 100 { sendsHints = true }
             return
         }
         desk.counters.responses += 1
+        if Self.announcesTrailers(message.head.fields) { streams[slot].mayHaveTrailers = true }
         let framing = framing(message.framing, endsStream, streams[slot].isBodiless)
         sink.response(streams[slot].exchange, message.head, framing, context)
         enterBody(slot, isRequest: false, framing, endsStream, context, &sink, &desk)
@@ -122,8 +134,18 @@ extension HTTP2Connection {
     mutating func take<Sink: ExchangeSink & ~Copyable>(
         _ bytes: RawSpan, _ half: HalfConnection, _ context: SegmentContext, _ sink: inout Sink, _ desk: inout Desk
     ) {
-        let slot = self[half].slot
+        take(bytes, self[half].slot, half, context, &sink, &desk)
+    }
+
+    /// Hands on bytes of a stream.
+    mutating func take<Sink: ExchangeSink & ~Copyable>(
+        _ bytes: RawSpan, _ slot: Int, _ half: HalfConnection, _ context: SegmentContext, _ sink: inout Sink,
+        _ desk: inout Desk
+    ) {
         let isRequest = half == clientHalf
+        if slot >= 0, streams[slot][isRequest: isRequest].doubt != nil {
+            return keepTail(bytes, slot, isRequest, context, &sink, &desk)
+        }
         guard slot >= 0, streams[slot][isRequest: isRequest].phase == .body else {
             desk.counters.http2.unnamedBytes += UInt64(bytes.byteCount)
             return
@@ -148,7 +170,19 @@ extension HTTP2Connection {
         _ sink: inout Sink, _ desk: inout Desk
     ) {
         let isRequest = half == clientHalf
-        guard slot >= 0, length > 0, streams[slot][isRequest: isRequest].phase == .body else { return }
+        guard slot >= 0, length > 0 else { return }
+        if let earlier = streams[slot][isRequest: isRequest].doubt {
+            if streams[slot].pendingHead != nil, !isRequest {
+                // Its length is not known, so the bytes behind cannot be placed.
+                settleTable(half, isWhole: false, context, &sink, &desk)
+            } else {
+                // One gap covers this one and the bytes before it.
+                dropTail(slot, isRequest, &desk)
+                streams[slot][isRequest: isRequest].doubt = earlier
+            }
+            return
+        }
+        guard streams[slot][isRequest: isRequest].phase == .body else { return }
         let count = room(slot, isRequest, length)
         if count > 0 {
             reportGap(slot, isRequest, count, cause, context, &sink)

@@ -26,6 +26,14 @@ struct HTTP2Connection {
     var givenUp: GapCause?
     /// Bytes taken from the budget of header tables.
     var tableBytesReserved: Int
+    /// Requests that were not reported and are not known to be answered: nothing says what their answers are.
+    var unnamedStreams: Set<UInt32> = []
+    /// True when the client lets nothing be pushed (RFC 9113 §6.5.2).
+    var refusesPush = false
+    /// True once the server sent an interim response of its own accord (RFC 8297).
+    var sendsHints = false
+    /// True while bodies may be in doubt.
+    var hasTails = false
     /// When the second began in which resets are counted, and how many there were.
     var resetsSince: UInt64 = 0
     var resets = 0
@@ -146,6 +154,8 @@ struct HTTP2Connection {
     mutating func release(_ desk: inout Desk) {
         initiator.dropBlock(&desk)
         responder.dropBlock(&desk)
+        initiator.held.removeAll(&desk)
+        responder.held.removeAll(&desk)
         desk.releaseTables(tableBytesReserved)
         tableBytesReserved = 0
     }

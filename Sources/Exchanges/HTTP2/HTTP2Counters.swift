@@ -34,6 +34,12 @@ public struct HTTP2Counters: Sendable, Hashable {
     public var resetLimit: UInt64 = 0
     /// Times ``ExchangeLimits/headerTableBytes`` or ``ExchangeLimits/headerTableBytesTotal`` was reached.
     public var headerTableLimit: UInt64 = 0
+    /// Times ``ExchangeLimits/tailBytes`` or ``ExchangeLimits/tailBytesTotal`` was reached.
+    public var tailLimit: UInt64 = 0
+    /// Bodies that turned out to be whole though they were under way when frames were lost.
+    public var unharmedBodies: UInt64 = 0
+    /// Times a header table was proven to be whole though frames were lost.
+    public var unharmedTables: UInt64 = 0
 
     /// All zero.
     public init() {}

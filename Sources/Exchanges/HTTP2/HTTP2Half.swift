@@ -54,6 +54,10 @@ struct HTTP2Half {
     /// How the half-connection ended.
     var end: StreamEnd?
     var search = FrameSearch()
+    /// What came since the place was lost, to be read once it is found again.
+    var held = HeldRuns()
+    /// Which header blocks may have been lost since the table was last known to be whole.
+    var blocksInDoubt = BlocksInDoubt()
 
     // MARK: The header block at hand
 
@@ -72,6 +76,9 @@ struct HTTP2Half {
     /// True when a part of it was lost, or left out for a limit.
     var isBlockDamaged = false
     var decoder: HeaderDecoder
+
+    /// True inside a header block.
+    var isBlockOpen: Bool { phase == .block || continues != 0 }
 
     init(next: UInt64, decoder: HeaderDecoder) {
         self.next = next

@@ -1,3 +1,5 @@
+internal import NIOHPACK
+
 import Objects
 
 /// Where one message of a stream stands.
@@ -18,11 +20,17 @@ struct HTTP2Message {
     var length: UInt64?
     /// Why it was cut, or, while it is waiting, why its head may never be read.
     var cause: GapCause?
+    /// Why bytes may be missing at `offset`; nil when none are. What comes then gathers in `tail`, until it is known.
+    var doubt: GapCause?
+    /// The bytes behind those that may be missing.
+    var tail: [UInt8] = []
+    /// When the loss was, or the latest of `tail` came: nanoseconds as in ``SegmentContext/time``.
+    var doubtTime: UInt64 = 0
 
     /// Takes so many bytes and returns their offset; nil, and nothing happened, when the body has no room for them.
     @inline(__always)
     fileprivate mutating func advance(_ count: UInt64) -> UInt64? {
-        guard phase == .body else { return nil }
+        guard phase == .body, doubt == nil else { return nil }
         if let length, length - offset < count { return nil }
         defer { offset += count }
         return offset
@@ -35,6 +43,13 @@ struct HTTP2Stream {
     var exchange = ExchangeID(0)
     /// True when the response has no body whatever its fields say.
     var isBodiless = false
+    /// True when the client waits for `100 Continue`: an interim response may come.
+    var expectsContinue = false
+    /// True when trailers may come with the request or with the response (RFC 9110 §6.5.1).
+    var mayHaveTrailers = false
+    /// The response's head as it reads if no header block was lost, until that is known; and whether END_STREAM came.
+    var pendingHead: HPACKHeaders?
+    var pendingEnds = false
     var request = HTTP2Message()
     var response = HTTP2Message()
 
@@ -54,6 +69,8 @@ struct HTTP2StreamTable {
     private(set) var slots: [HTTP2Stream] = []
     private var free: [Int] = []
     private var slotOf: [UInt32: Int] = [:]
+    /// Streams whose head waits for its proof.
+    var pendingCount = 0
 
     /// Number of open streams.
     var count: Int { slotOf.count }
@@ -93,6 +110,7 @@ struct HTTP2StreamTable {
     /// Forgets the stream in this slot.
     mutating func remove(_ slot: Int) {
         slotOf[slots[slot].id] = nil
+        if slots[slot].pendingHead != nil { pendingCount -= 1 }
         slots[slot] = HTTP2Stream()
         free.append(slot)
     }
