@@ -1,4 +1,5 @@
 import Objects
+import TestSupport
 import Testing
 
 @testable import Blocks

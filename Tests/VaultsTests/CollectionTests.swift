@@ -3,6 +3,7 @@ import Catalog
 import Foundation
 import Objects
 import Storage
+import TestSupport
 import Testing
 
 @testable import Vaults
@@ -26,18 +27,6 @@ import Testing
         }
 
         mutating func key() -> String { "k\(Int.random(in: 0..<60, using: &random))" }
-    }
-
-    private struct SeededGenerator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var word = state
-            word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-            return word ^ (word >> 31)
-        }
     }
 
     private let keepNothing = CollectionOptions(
@@ -81,7 +70,7 @@ import Testing
     func `beside uploads and deletes loses nothing, and keeps little more than what is live`(_ seed: UInt64) throws {
         let folder = try TemporaryFolder()
         let path = folder / "vault"
-        var model = Model(random: SeededGenerator(state: seed))
+        var model = Model(random: SeededGenerator(seed: seed))
         var traffic = Traffic()
         var writer = try Traffic.openWriter(path)
         var reports: [CollectionReport] = []
@@ -206,7 +195,7 @@ import Testing
     @Test func `can be cut off at any step by a crash`() throws {
         let folder = try TemporaryFolder()
         let path = folder / "vault"
-        var model = Model(random: SeededGenerator(state: 9))
+        var model = Model(random: SeededGenerator(seed: 9))
         var traffic = Traffic()
         var writer = try Traffic.openWriter(path)
         for _ in 0..<120 { try act(&model, &traffic, &writer) }

@@ -2,6 +2,7 @@ import Blocks
 import Catalog
 import Foundation
 import Objects
+import TestSupport
 import Testing
 
 @testable import Vaults
