@@ -22,7 +22,7 @@ public struct InterfaceReport: Sendable, Codable {
     public var droppedByOverload: UInt64 = 0
     /// Bytes of these.
     public var overloadBytes: UInt64 = 0
-    /// Flows among these, counted up to 65,536.
+    /// Flows among these; of one overload up to 65,536 are told apart.
     public var overloadFlows: UInt64 = 0
     /// Packets still in the ring; while the tap runs, those on their way.
     public var unread: UInt64 = 0
@@ -78,6 +78,8 @@ public struct TapStatus: Sendable {
     public var interfaces: [InterfaceReport]
     /// Endpoints seen for the first time since the last call.
     public var newEndpoints: [EndpointSighting]
+    /// Connections left out since the last call because storage could not keep up, each once in an overload.
+    public var leftOut: [LeftOutFlow]
     /// What went wrong since the last call.
     public var problems: [String]
 }

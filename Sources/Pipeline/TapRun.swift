@@ -80,8 +80,7 @@ public struct TapRun: ~Copyable {
         }
         frontThread.join()
         threads.join()
-        let writer: Result<WriterThread.Outcome, ReplayError>
-        do throws(ReplayError) { writer = .success(try store.finish()) } catch { writer = .failure(error) }
+        let writer = Self.finish(store, cuttingShort: abort)
         watch.end()
         watchThread.join()
         let last = status(front, ports, problems, watch.take(), since: began)
@@ -95,6 +94,28 @@ public struct TapRun: ~Copyable {
         report.capturedBytes = last.interfaces.reduce(0) { $0 + $1.capturedBytes }
         return TapReport(replay: report, interfaces: last.interfaces)
     }
+
+    /// Ends the store. What is committed is safe, so checking versions against their digests may take this long and no
+    /// longer: whoever stops a service waits for it, and the next run finds the rest in the catalog.
+    private static func finish(
+        _ store: consuming IngestStore, cuttingShort abort: StopFlag
+    ) -> Result<WriterThread.Outcome, ReplayError> {
+        let done = StopFlag()
+        let bell = WakeDescriptor()
+        let began = SystemClock.monotonic
+        let clock = WorkerThread(name: "settling") {
+            while !done.isRaised, SystemClock.monotonic &- began < settlingNanoseconds { bell.wait(milliseconds: 100) }
+            abort.raise()
+        }
+        let outcome: Result<WriterThread.Outcome, ReplayError>
+        do throws(ReplayError) { outcome = .success(try store.finish()) } catch { outcome = .failure(error) }
+        done.raise()
+        bell.wake()
+        clock.join()
+        return outcome
+    }
+
+    private static var settlingNanoseconds: UInt64 { 10_000_000_000 }
 
     private mutating func makePorts(
         _ spoolFolder: String, _ bell: WakeDescriptor, _ problems: inout [String]
@@ -135,7 +156,7 @@ public struct TapRun: ~Copyable {
             seconds: Double(SystemClock.monotonic &- began) / 1e9, packets: snapshot.packets,
             openFlows: snapshot.openFlows, deliveredBytes: snapshot.deliveredBytes, gapBytes: snapshot.gapBytes,
             interfaces: ports.map(\.report), newEndpoints: endpoints,
-            problems: problems + ports.flatMap { $0.takeProblems() })
+            leftOut: ports.flatMap { $0.takeLeftOut() }, problems: problems + ports.flatMap { $0.takeProblems() })
     }
 }
 
