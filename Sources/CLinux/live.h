@@ -32,6 +32,12 @@ static inline int oxbow_refuse_packets(int descriptor) {
     return setsockopt(descriptor, SOL_SOCKET, 26 /* SO_ATTACH_FILTER */, &program, sizeof program);
 }
 
+/// Lets a packet socket take only what comes in. -1 with errno where the kernel is older than 4.20.
+static inline int oxbow_ignore_outgoing(int descriptor) {
+    int on = 1;
+    return setsockopt(descriptor, 263 /* SOL_PACKET */, 23 /* PACKET_IGNORE_OUTGOING */, &on, sizeof on);
+}
+
 /// Keeps a descriptor from programs that this one starts.
 static inline int oxbow_close_on_exec(int descriptor) { return fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
 

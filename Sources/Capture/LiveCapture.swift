@@ -150,6 +150,9 @@ public struct LiveCapture: ~Copyable {
         }
         let descriptor = unsafe pcap_get_selectable_fd(handle)
         guard descriptor >= 0 else { throw .refused(interface: interface, message: "it cannot be waited for") }
+        // Loopback shows each packet twice, out and in. libpcap leaves one out, but only after the kernel counted and queued
+        // both: then what was received could not be reconciled with what was read.
+        if interface == "lo" { _ = oxbow_ignore_outgoing(descriptor) }
         // A hook that a tap starts must not inherit the right to read the network.
         _ = oxbow_close_on_exec(descriptor)
         return (warning, descriptor)

@@ -13,7 +13,7 @@ struct Intake: ~Copyable, FrameSink {
         /// Packets of classes that were shed.
         var shedPackets: UInt64 = 0
         var shedBytes: UInt64 = 0
-        /// Different flows among them, counted up to 65,536.
+        /// Different flows of which packets were left out; of one overload up to 65,536 are told apart.
         var shedFlows: UInt64 = 0
         /// Packets of any flow for which no arena was free.
         var overrunPackets: UInt64 = 0
@@ -31,6 +31,8 @@ struct Intake: ~Copyable, FrameSink {
     /// The first so many classes are shed.
     private var shedClasses = 0
     private var shedFlows: Set<ShedFlow> = []
+    /// Flows among these that were not handed to ``takeLeftOut()`` yet.
+    private var leftOut: [LeftOutFlow] = []
     /// A loss that the front end has not been told of.
     private var untold: CaptureLoss?
 
@@ -59,12 +61,24 @@ struct Intake: ~Copyable, FrameSink {
         guard let arena = room(for: size) else {
             losses.overrunPackets &+= 1
             losses.overrunBytes &+= UInt64(frame.wireLength)
+            if case .segment(let header, _) = decapsulator.decode(
+                bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength), time: frame.time)
+            {
+                name(header, frame)
+            }
             miss(frame, classes: .max)
             return
         }
         unsafe FrameRecord.write(frame, bytes, to: relay.address(of: arena) + position)
         position += size
         handedOver &+= 1
+    }
+
+    /// Flows left out that were not given out before, each once in an overload.
+    mutating func takeLeftOut() -> [LeftOutFlow] {
+        guard !leftOut.isEmpty else { return [] }
+        defer { leftOut = [] }
+        return leftOut
     }
 
     /// Tells the front end of a loss, with what comes next.
@@ -128,8 +142,10 @@ struct Intake: ~Copyable, FrameSink {
         let fill = relay.fill
         if fill > 0.9 {
             escalate()
-        } else if fill < 0.5 {
+        } else if fill < 0.5, shedClasses > 0 || !shedFlows.isEmpty {
             shedClasses = 0
+            // The next overload names them anew.
+            shedFlows.removeAll(keepingCapacity: true)
         }
     }
 
@@ -143,18 +159,23 @@ struct Intake: ~Copyable, FrameSink {
         else { return false }
         losses.shedPackets &+= 1
         losses.shedBytes &+= UInt64(frame.wireLength)
-        if shedFlows.count < Self.shedFlowsMax {
-            let ports = UInt32(min(header.sourcePort, header.destinationPort)) << 16
-            shedFlows.insert(
-                ShedFlow(
-                    low: header.source.low ^ header.destination.low,
-                    ports: ports | UInt32(max(header.sourcePort, header.destinationPort))))
-            losses.shedFlows = UInt64(shedFlows.count)
-        }
+        name(header, frame)
         miss(frame, classes: shedClasses == FlowClass.count ? .max : (1 << UInt64(shedClasses)) - 1)
         // Nothing that is shed fills an arena, so this is where an end of the overload is noticed.
         if losses.shedPackets & 1023 == 0 { adapt() }
         return true
+    }
+
+    /// Remembers the flow that a packet left out belongs to.
+    private mutating func name(_ header: SegmentHeader, _ frame: CapturedFrame) {
+        guard shedFlows.count < Self.shedFlowsMax else { return }
+        let ports = UInt32(min(header.sourcePort, header.destinationPort)) << 16
+        let flow = ShedFlow(
+            low: header.source.low ^ header.destination.low,
+            ports: ports | UInt32(max(header.sourcePort, header.destinationPort)))
+        guard shedFlows.insert(flow).inserted else { return }
+        losses.shedFlows &+= 1
+        leftOut.append(LeftOutFlow(header, since: frame.time))
     }
 
     private mutating func miss(_ frame: CapturedFrame, classes: UInt64) {

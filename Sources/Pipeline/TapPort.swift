@@ -27,6 +27,7 @@ final class TapPort: @unchecked Sendable {
         var report: InterfaceReport?
         var filter: String??
         var problems: [String] = []
+        var leftOut: [LeftOutFlow] = []
     }
 
     /// What the thread keeps for itself.
@@ -53,6 +54,7 @@ final class TapPort: @unchecked Sendable {
     private static var patienceNanoseconds: UInt64 { 30_000_000 }
     /// How often the kernel is asked for its counters: a loss is known so early that it meets the hole it made.
     private static var checkNanoseconds: UInt64 { 10_000_000 }
+    private static var leftOutMax: Int { 65_536 }
     private static var firstPauseMilliseconds: Int { 100 }
     private static var longestPauseMilliseconds: Int { 5_000 }
 
@@ -87,6 +89,14 @@ final class TapPort: @unchecked Sendable {
         shared.withLock { shared in
             defer { shared.problems = [] }
             return shared.problems
+        }
+    }
+
+    /// Flows left out since the last call.
+    func takeLeftOut() -> [LeftOutFlow] {
+        shared.withLock { shared in
+            defer { shared.leftOut = [] }
+            return shared.leftOut
         }
     }
 
@@ -284,7 +294,12 @@ final class TapPort: @unchecked Sendable {
         report.outageSeconds = Double(work.outageNanoseconds) / 1e9
         report.isUp = capture != nil
         report.isShedding = work.intake.isShedding
-        shared.withLock { $0.report = report }
+        let leftOut = work.intake.takeLeftOut()
+        shared.withLock {
+            $0.report = report
+            // Nobody took them for so long: a watcher that stands still must not cost memory.
+            if $0.leftOut.count < Self.leftOutMax { $0.leftOut += leftOut }
+        }
     }
 
     private func report(problem: String) {

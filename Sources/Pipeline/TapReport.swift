@@ -24,7 +24,7 @@ public struct InterfaceReport: Sendable, Codable {
     public var overloadBytes: UInt64 = 0
     /// Those among `droppedByOverload` of any flow, since no memory was free.
     public var droppedByOverrun: UInt64 = 0
-    /// Flows of packets that the policy left out, counted up to 65,536.
+    /// Flows of packets that the policy left out; of one overload up to 65,536 are told apart.
     public var overloadFlows: UInt64 = 0
     /// Packets still in the ring; while the tap runs, those on their way.
     public var unread: UInt64 = 0
@@ -104,6 +104,8 @@ public struct TapStatus: Sendable {
     public var problemCount: UInt64
     /// Endpoints seen for the first time since the last call.
     public var newEndpoints: [EndpointSighting]
+    /// Connections left out since the last call because storage could not keep up, each once in an overload.
+    public var leftOut: [LeftOutFlow]
     /// What went wrong since the last call.
     public var problems: [String]
 }

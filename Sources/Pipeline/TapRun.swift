@@ -83,8 +83,7 @@ public struct TapRun: ~Copyable {
         }
         frontThread.join()
         threads.join()
-        let writer: Result<WriterThread.Outcome, ReplayError>
-        do throws(ReplayError) { writer = .success(try store.finish()) } catch { writer = .failure(error) }
+        let writer = Self.finish(store, cuttingShort: abort)
         watch.end()
         watchThread.join()
         census.end()
@@ -96,6 +95,28 @@ public struct TapRun: ~Copyable {
         if case .failure(let error) = writer { throw .storing(error) }
         return TapReport(replay: report, interfaces: last.interfaces)
     }
+
+    /// Ends the store. What is committed is safe, so checking versions against their digests may take this long and no
+    /// longer: whoever stops a service waits for it, and the next run finds the rest in the catalog.
+    private static func finish(
+        _ store: consuming IngestStore, cuttingShort abort: StopFlag
+    ) -> Result<WriterThread.Outcome, ReplayError> {
+        let done = StopFlag()
+        let bell = WakeDescriptor()
+        let began = SystemClock.monotonic
+        let clock = WorkerThread(name: "settling") {
+            while !done.isRaised, SystemClock.monotonic &- began < settlingNanoseconds { bell.wait(milliseconds: 100) }
+            abort.raise()
+        }
+        let outcome: Result<WriterThread.Outcome, ReplayError>
+        do throws(ReplayError) { outcome = .success(try store.finish()) } catch { outcome = .failure(error) }
+        done.raise()
+        bell.wake()
+        clock.join()
+        return outcome
+    }
+
+    private static var settlingNanoseconds: UInt64 { 10_000_000_000 }
 
     private mutating func makePorts(
         _ spoolFolder: String, _ bell: WakeDescriptor, _ problems: inout [String]

@@ -35,7 +35,8 @@ struct Watched {
             seconds: Double(SystemClock.monotonic &- began) / 1e9, packets: snapshot.packets,
             openFlows: snapshot.openFlows, deliveredBytes: snapshot.deliveredBytes, gapBytes: snapshot.gapBytes,
             interfaces: interfaces, report: snapshot.report, store: store, holdings: census.holdings,
-            endpoints: endpoints.traffic, problemCount: problemCount, newEndpoints: endpoints.take(), problems: told)
+            endpoints: endpoints.traffic, problemCount: problemCount, newEndpoints: endpoints.take(),
+            leftOut: ports.flatMap { $0.takeLeftOut() }, problems: told)
         status.report.packets = snapshot.packets
         status.report.vault = store.counters
         let own = status

@@ -28,7 +28,7 @@ struct TapCommand: ParsableCommand {
             at once. SIGHUP reads scope, filter, queue, spool-limit, commit-bytes, \
             commit-milliseconds and statistics anew from the configuration file (those that no flag set).
 
-            With --json standard output has one object a line: kind `statistics`, `endpoint`, and at the end `report`.
+            With --json standard output has one object a line: kind `statistics`, `endpoint`, `left-out`, and at the end `report`.
             """)
 
     @OptionGroup var vault: VaultOptions

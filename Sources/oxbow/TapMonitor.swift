@@ -25,6 +25,7 @@ struct TapMonitor {
     mutating func take(_ status: TapStatus) {
         for problem in status.problems { Terminal.note("oxbow: warning: \(problem)") }
         for endpoint in status.newEndpoints { announce(endpoint) }
+        if json { for flow in status.leftOut { printLine(LeftOutJSON(flow)) } }
         guard let interval, status.seconds - printedAt >= interval else { return }
         printedAt = status.seconds
         if json { printJSON(status) } else { Terminal.note(line(status)) }
@@ -103,6 +104,17 @@ struct TapMonitor {
         enum CodingKeys: String, CodingKey {
             case kind, cloud, host
             case firstSeen = "first_seen"
+        }
+    }
+
+    private struct LeftOutJSON: Encodable {
+        var kind = "left-out"
+        var flow: String
+        var since: String
+
+        init(_ left: LeftOutFlow) {
+            flow = left.text
+            since = TimeText.text(left.since)
         }
     }
 

@@ -14,6 +14,9 @@ import time
 import storm
 
 ADDRESS, PORT = "10.79.0.1", 8000
+# A ring, a queue and block buffers take their memory when they are first used, in a burst perhaps an hour after the start.
+# Small ones are used up within the warm-up: what grows after it is a leak.
+SMALL = ["--buffer", "16MiB", "--queue", "16MiB", "--memory", "16MiB"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -22,7 +25,8 @@ def run(*command):
 
 
 def inside(space, *command, **options):
-    return subprocess.Popen(["ip", "netns", "exec", space, *command], text=True, **options)
+    # A session of its own, so that what it forks ends with it.
+    return subprocess.Popen(["ip", "netns", "exec", space, *command], text=True, start_new_session=True, **options)
 
 
 def python(space, name, *arguments, **options):
@@ -84,11 +88,12 @@ def main():
     parser = argparse.ArgumentParser(prog="Tools/soak", description="Soaks a tap in short connections; see CONTRIBUTING.md.")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=0, help="connections a second; 0 for as many as can be (default)")
-    parser.add_argument("--warm-up", type=float, default=60, help="seconds before memory is judged (default: 60)")
+    parser.add_argument("--warm-up", type=float, default=120, help="seconds before memory is judged (default: 120)")
+    parser.add_argument("--keep", action="store_true", help="leave the vault, and say where")
     parser.add_argument("--slope", type=float, default=1.0, help="most MiB a minute that memory may grow (default: 1)")
     parser.add_argument("--samples", help="file for what was sampled each second, as TSV")
     parser.add_argument("--oxbow", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("tap", nargs="*", help="more arguments of oxbow tap, after --")
+    parser.add_argument("tap", nargs="*", help=f"arguments of oxbow tap, after -- (default: {' '.join(SMALL)})")
     options = parser.parse_args()
     tag = f"oxs{os.getpid()}"
     server_space, client_space = tag + "s", tag + "c"
@@ -109,7 +114,7 @@ def main():
         vault = folder + "/vault"
         with open(folder + "/report", "w") as report_file:
             tap = inside(server_space, options.oxbow, "tap", "-i", "vs", "--vault", vault, "--json", "--statistics", "1s",
-                         *options.tap, stdout=report_file, stderr=subprocess.PIPE)
+                         *(options.tap or SMALL), stdout=report_file, stderr=subprocess.PIPE)
         processes.append(tap)
         for line in tap.stderr:
             print(line, end="", file=sys.stderr)
@@ -118,11 +123,17 @@ def main():
         failed = soak(options, folder, vault, tap, client_space, processes)
     finally:
         for process in processes:
-            if process.poll() is None:
-                process.kill()
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
         for space in (server_space, client_space):
             subprocess.run(["ip", "netns", "del", space])
-        shutil.rmtree(folder)
+        if options.keep:
+            print(f"kept {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder)
     sys.exit(1 if failed else 0)
 
 
