@@ -126,7 +126,7 @@ let package = Package(
         tests(of: "Vaults", ["Vaults", "Catalog", "Storage", "Blocks", "Compression", "Objects", "CRocksDB"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
         tests(of: "Telemetry", ["Telemetry", coreMetrics]),
-        tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),
+        tests(of: "Pipeline", ["Pipeline", "Capture", "Cleartext", "Flows", "Objects", "Packets"]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
     ]
 )
