@@ -39,6 +39,7 @@ struct ReplayCommand: ParsableCommand {
         var options = try ingest.options(captures: files, vault: vault.path(), configured)
         options.keys = try keys.options(configured, wait: nil)
         Interruption.install()
+        keys.warn()
         var progress = ProgressLine(isEnabled: !json)
         let report: ReplayReport
         do {
