@@ -129,7 +129,10 @@ let package = Package(
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
         tests(of: "Telemetry", ["Telemetry", coreMetrics]),
         tests(
-            of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets", "Telemetry", "Vaults", coreMetrics]),
+            of: "Pipeline",
+            [
+                "Pipeline", "Capture", "Cleartext", "Flows", "Objects", "Packets", "Telemetry", "Vaults", coreMetrics,
+            ]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow", "TestSupport"], swiftSettings: relaxed),
     ]
 )

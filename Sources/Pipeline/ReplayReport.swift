@@ -57,7 +57,8 @@ public struct ReplayReport: Sendable, Codable {
 
     init(
         stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
-        wasStopped: Bool, unreadableKeyLogLines: UInt64
+        wasStopped: Bool, unreadableKeyLogLines: UInt64, keySpool: KeySpoolStatus?,
+        exportProblems: [String]
     ) {
         self.init(front: front, writer: writer, seconds: seconds, wasStopped: wasStopped)
         let statistics = stream.statistics
@@ -65,7 +66,16 @@ public struct ReplayReport: Sendable, Codable {
         capturedBytes = statistics.capturedBytes
         filteredPackets = statistics.filteredPackets
         captureFaults = stream.faults.map { String(describing: $0) }
-        if unreadableKeyLogLines > 0 { cleartext["unreadableKeyLogLines"] = unreadableKeyLogLines }
+        note(unreadableKeyLogLines: unreadableKeyLogLines, keySpool)
+        problems += exportProblems
+    }
+
+    /// What the key logs and the key spool say.
+    mutating func note(unreadableKeyLogLines lines: UInt64, _ spool: KeySpoolStatus?) {
+        if lines > 0 { cleartext["unreadableKeyLogLines"] = lines }
+        guard let spool else { return }
+        if spool.peakBytes > 0 { cleartext["spoolPeakBytes"] = spool.peakBytes }
+        if let fault = spool.fault { problems.append("ciphertext could not wait on disk for its keys: \(fault)") }
     }
 
     /// What is known without the capture.
@@ -100,7 +110,7 @@ public struct ReplayReport: Sendable, Codable {
     /// What the writer did.
     mutating func take(_ writer: WriterThread.Outcome) {
         vault = writer.counters
-        problems = writer.checkFailures + writer.damage
+        problems += writer.checkFailures + writer.damage
     }
 
     /// The counters of a plain struct of counters, by name. Once per run.

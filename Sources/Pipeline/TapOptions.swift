@@ -40,6 +40,10 @@ public struct TapChange: Sendable {
     public var queueBytes: Int?
     /// When the vault commits.
     public var durability: Durability?
+    /// Opens the key logs anew.
+    public var reopensKeyLogs = false
+    /// The key logs from now on, if a tap has any.
+    public var keyLogs: [String]?
 
     /// Nothing changes.
     public init() {}

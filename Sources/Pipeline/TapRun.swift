@@ -1,4 +1,5 @@
 public import Capture
+internal import Dialects
 internal import Vaults
 
 /// Why a tap could not be started, or ended early.
@@ -19,20 +20,50 @@ public enum TapError: Error, CustomStringConvertible, Sendable {
 
 /// Taps interfaces into a vault: a capture thread for each, then the same front end, hashers and writer as a replay.
 ///
-/// Making the value opens the interfaces, which is all that needs privileges; `run` may follow after they were dropped.
+/// Making the value opens the interfaces and the key logs, which is all that needs privileges; `run` may follow after they were dropped.
 public struct TapRun: ~Copyable {
     private let options: TapOptions
     private let stop: StopFlag
     private var captures: LiveCaptures
+    /// Follows the key logs; nil when none was named.
+    private let tail: KeyLogTail?
+    /// What `--export-keys` and `--export-cleartext` write; nil when nothing is asked for.
+    private let export: CleartextExportFiles?
 
-    /// Opens the interfaces.
+    /// Opens the interfaces and the key logs.
     public init(_ options: TapOptions, stop: StopFlag = StopFlag()) throws(TapError) {
+        let captures = try Self.openInterfaces(options)
+        let tail = try Self.openKeyLogs(options.storing.keys.logs)
+        let export = try Self.openExports(options.storing)
         self.options = options
         self.stop = stop
+        self.tail = tail
+        self.export = export
+        self.captures = captures
+    }
+
+    private static func openInterfaces(_ options: TapOptions) throws(TapError) -> LiveCaptures {
         do throws(LiveError) {
-            captures = try LiveCaptures.open(options.interfaces, options.live)
+            return try LiveCaptures.open(options.interfaces, options.live)
         } catch {
             throw .live(error)
+        }
+    }
+
+    private static func openExports(_ options: ReplayOptions) throws(TapError) -> CleartextExportFiles? {
+        do throws(ReplayError) {
+            return try CleartextExportFiles(options.keys, scope: options.dialects.scope)
+        } catch {
+            throw .storing(error)
+        }
+    }
+
+    private static func openKeyLogs(_ paths: [String]) throws(TapError) -> KeyLogTail? {
+        guard !paths.isEmpty else { return nil }
+        do throws(ReplayError) {
+            return KeyLogTail(try KeyLogFiles(paths, mustExist: false))
+        } catch {
+            throw .storing(error)
         }
     }
 
@@ -58,13 +89,18 @@ public struct TapRun: ~Copyable {
         let census = VaultCensus(reader: store.reader)
         let censusThread = WorkerThread(name: "census") { census.run() }
         let ended = WakeDescriptor()
+        let keys = FrontEnd.KeyParts(
+            options.storing.keys, spoolFolder: store.spoolFolder, isExpected: tail != nil, tail: tail,
+            export: export)
         let front = TapFront(
-            store.frontParts(options.storing), ports: ports, bell: bell, ended: ended,
+            store.frontParts(options.storing, keys), ports: ports, bell: bell, ended: ended,
             commitNanoseconds: options.storing.durability.commitNanoseconds)
+        let tail = tail
+        let tailThread = WorkerThread(name: "keys") { tail?.run() }
         let frontThread = WorkerThread(name: "front") { front.run() }
         var watched = Watched(
             began: began, front: front, ports: ports, store: store.watch, endpoints: watch, census: census,
-            problems: problems)
+            keys: tail, export: export, problems: problems)
 
         // This thread waits for nothing but time and the end, so that signals and statistics go on whatever storage does.
         var progressAt = began
@@ -82,6 +118,8 @@ public struct TapRun: ~Copyable {
             report = front.takeReport()
         }
         frontThread.join()
+        tail?.end()
+        tailThread.join()
         threads.join()
         let writer = Self.finish(store, cuttingShort: abort)
         watch.end()
@@ -90,6 +128,7 @@ public struct TapRun: ~Copyable {
         censusThread.join()
         guard var report else { throw .storing(.setup("the front end ended without a report")) }
         if case .success(let outcome) = writer { report.take(outcome) }
+        report.note(unreadableKeyLogLines: tail?.unreadableLines ?? 0, keys.spool?.status)
         let last = watched.status(ending: &report)
         _ = progress(last)
         if case .failure(let error) = writer { throw .storing(error) }
@@ -148,6 +187,7 @@ public struct TapRun: ~Copyable {
         if let durability = change.durability { store.use(durability) }
         if let bytes = change.queueBytes { for port in ports { port.use(queueBytes: bytes / ports.count) } }
         if let bytes = change.spoolBytes { for port in ports { port.relay.use(spoolBytes: bytes / ports.count) } }
+        if change.reopensKeyLogs { tail?.reopen(change.keyLogs) }
     }
 }
 

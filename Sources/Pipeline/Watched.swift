@@ -6,13 +6,15 @@ struct Watched {
     let store: StoreWatch
     let endpoints: EndpointWatch
     let census: VaultCensus
+    let keys: KeyLogTail?
+    let export: CleartextExportFiles?
     /// Problems that no status told yet.
     private var problems: [String]
     private var problemCount: UInt64 = 0
 
     init(
         began: UInt64, front: TapFront, ports: [TapPort], store: StoreWatch, endpoints: EndpointWatch,
-        census: VaultCensus, problems: [String]
+        census: VaultCensus, keys: KeyLogTail?, export: CleartextExportFiles?, problems: [String]
     ) {
         self.began = began
         self.front = front
@@ -20,6 +22,8 @@ struct Watched {
         self.store = store
         self.endpoints = endpoints
         self.census = census
+        self.keys = keys
+        self.export = export
         self.problems = problems
     }
 
@@ -28,7 +32,8 @@ struct Watched {
         let snapshot = front.snapshot
         let store = store.take()
         let interfaces = ports.map(\.report)
-        let told = problems + ports.flatMap { $0.takeProblems() }
+        var told = problems + ports.flatMap { $0.takeProblems() }
+        told += (keys?.takeProblems() ?? []) + (export?.takeProblems() ?? [])
         problems = []
         problemCount += UInt64(told.count)
         var status = TapStatus(

@@ -25,8 +25,13 @@ struct TapCommand: ParsableCommand {
             counted the same way as kernel-drop; a larger --buffer helps.
 
             SIGINT or SIGTERM: takes in what was captured, commits, reports, exits with 0; a second signal exits with 130 \
-            at once. SIGHUP reads scope, filter, queue, spool-limit, commit-bytes, \
-            commit-milliseconds and statistics anew from the configuration file (those that no flag set).
+            at once. SIGHUP reads scope, filter, keys, queue, spool-limit, commit-bytes, commit-milliseconds and statistics \
+            anew from the configuration file (those that no flag set), and opens the key logs anew.
+
+            TLS is read with the sessions' secrets: name the key logs that the nodes' programs write (SSLKEYLOGFILE) with \
+            --keys. They may come late, appear later, be rotated or cut. A connection waits --key-wait for its secrets, in \
+            --key-memory, then on disk within --key-spool-limit; what is not read is counted by host as key-missing. \
+            With --user, that user must be able to read the logs for a rotated one to be opened.
 
             With --json standard output has one object a line: kind `statistics`, `endpoint`, `left-out`, and at the end `report`.
             """)
@@ -37,6 +42,8 @@ struct TapCommand: ParsableCommand {
         name: [.customShort("i"), .customLong("interface")],
         help: ArgumentHelp("An interface, or any. Repeatable.", valueName: "interface"))
     var interfaces: [String] = []
+
+    @OptionGroup var keys: KeyArguments
 
     @OptionGroup var ingest: IngestOptions
 
@@ -106,6 +113,7 @@ struct TapCommand: ParsableCommand {
         var metrics: MetricsService?
         if let socket = consume metricsPort { metrics = try MetricsService(socket) }
         defer { metrics?.stop() }
+        keys.warn()
         for warning in run.warnings { Terminal.note("oxbow: warning: \(warning)") }
         Terminal.note("oxbow: tapping \(options.interfaces.joined(separator: ", ")) into \(options.storing.vault)")
         var monitor = TapMonitor(
@@ -143,6 +151,7 @@ struct TapCommand: ParsableCommand {
         let path = try vault.path()
         var options = TapOptions(interfaces: names, vault: path)
         options.storing = try ingest.options(captures: [], vault: path, configured)
+        options.storing.keys = try keys.options(configured, wait: 30)
         options.live.filter = options.storing.filter
         options.live.snapLength = snaplen ?? configured.snaplen ?? options.live.snapLength
         if let text = buffer ?? configured.buffer {
@@ -187,6 +196,8 @@ struct TapCommand: ParsableCommand {
             change.spoolBytes = try spoolBytes(configured) ?? TapOptions(interfaces: [], vault: "").spoolBytes
             change.queueBytes = try queueBytes(configured)
             change.durability = try ingest.durability(configured)
+            change.reopensKeyLogs = true
+            if keys.logs.isEmpty { change.keyLogs = configured.keyLogs ?? [] }
             monitor.interval = try statisticsInterval(configured)
             Terminal.note("oxbow: configuration read anew")
             return change
