@@ -1,6 +1,7 @@
 import Flows
 import Foundation
 import Objects
+import TestSupport
 import Testing
 
 @testable import Cleartext
@@ -208,7 +209,7 @@ final class SlotSpool: CiphertextSpool, @unchecked Sendable {
     @Test func `is the same whatever the chunks are cut at`() {
         var log = ParkedLog()
         let spool = SlotSpool(slotsMax: 1_000)
-        var generator = SeededGenerator(7)
+        var generator = SeededGenerator(seed: 7)
         var put: [[UInt8]] = [[], []]
         var got: [[UInt8]] = [[], []]
         for step in 0..<3_000 {

@@ -1,6 +1,7 @@
 import Exchanges
 import Flows
 import Objects
+import TestSupport
 import Testing
 
 /// A conversation as clients of object stores have it, with what each exchange is in truth.
@@ -116,7 +117,7 @@ struct StoreTalk: CustomTestStringConvertible {
 
     @Test(arguments: talks, 0..<20)
     func `one in a hundred, at random`(_ talk: StoreTalk, _ seed: UInt64) {
-        var generator = FixedGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let lost = talk.script.talk.segments.dropFirst(3)
             .filter { _ in Int.random(in: 0..<100, using: &generator) == 0 }.map { ($0.half, $0.range) }
         check(talk, talk.script.talk.play(.init(lost: lost)), lost, true)

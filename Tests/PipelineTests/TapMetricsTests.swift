@@ -127,6 +127,6 @@ extension TapStatus {
         TapStatus(
             seconds: 0, packets: 0, openFlows: 0, deliveredBytes: 0, gapBytes: 0, interfaces: [],
             report: ReplayReport(), store: StoreStatus(), holdings: Holdings(), endpoints: [], problemCount: 0,
-            newEndpoints: [], problems: [])
+            newEndpoints: [], leftOut: [], problems: [])
     }
 }
