@@ -9,6 +9,8 @@ struct CleartextDesk: ~Copyable {
     var parkedBytes = 0
     /// Attempts so far to find the sessions of flows without a handshake.
     var identifyTrials = 0
+    /// Record numbers that may still be looked at for them.
+    var identifyNumbers: Int
     /// Bytes of room that flows keep.
     private var gatherBytes = 0
     /// Room for the content of one record.
@@ -23,6 +25,7 @@ struct CleartextDesk: ~Copyable {
     init(limits: CleartextLimits, store: SecretStore, expectsSecrets: Bool) {
         self.limits = limits
         self.store = store
+        identifyNumbers = limits.identifyNumbersTotal
         self.expectsSecrets = expectsSecrets
     }
 
