@@ -13,6 +13,8 @@ struct CleartextDesk: ~Copyable {
     let export: (any CleartextExport)?
     /// Attempts so far to find the sessions of flows without a handshake.
     var identifyTrials = 0
+    /// Record numbers that may still be looked at for them.
+    var identifyNumbers: Int
     /// Bytes of room that flows keep.
     private var gatherBytes = 0
     /// Room for the content of one record.
@@ -32,6 +34,7 @@ struct CleartextDesk: ~Copyable {
         self.spool = spool
         self.limits = limits
         self.store = store
+        identifyNumbers = limits.identifyNumbersTotal
         self.expectsSecrets = expectsSecrets
     }
 

@@ -24,6 +24,12 @@ public struct CleartextLimits: Sendable, Hashable {
     public var identifyTrials = 16_384
     /// The same for all flows together, a few microseconds each; policy and counter as for `identifyTrials`.
     public var identifyTrialsTotal = 2_097_152
+    /// Record numbers looked at for a record of a half-connection whose beginning was not seen, shared by all sessions that
+    /// are tried, at the price of an AES block each: for one session some 16 GB of traffic. Those of ChaCha20-Poly1305
+    /// are tried within `identifyTrials` and `searchSequences` only.
+    public var identifyNumbers = 1_048_576
+    /// The same for all flows together. Beyond, only the trials above are made; counted as `identifyLimit`.
+    public var identifyNumbersTotal = 268_435_456
     /// Bytes of room for incomplete records that flows keep for the next record. Beyond, a flow gives its room back
     /// after each record and takes it anew, which costs an allocation; counted as `gatherLimit`.
     public var gatherBytes = 64 << 20

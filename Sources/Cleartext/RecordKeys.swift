@@ -21,6 +21,28 @@ final class RecordKeys {
         return RecordKeys(protection, secret: secret)
     }
 
+    /// Tries numbers from `first` on, `count` of them, on a record, and says under which it opens. Each costs an AES block,
+    /// and is taken from `budget`, but for ChaCha20-Poly1305, where none is tried.
+    func open(
+        _ record: RawSpan, from first: UInt64, count: UInt64, budget: inout Int,
+        into room: UnsafeMutablePointer<UInt8>
+    ) -> (opened: OpenedRecord, number: UInt64)? {
+        guard let secret, var filter = NumberFilter.forSecret(secret, protection.suite) else { return nil }
+        var number = first
+        let (end, isTooFar) = first.addingReportingOverflow(count)
+        guard !isTooFar else { return nil }
+        while number < end, budget > 0 {
+            budget -= NumberFilter.batch
+            for candidate in filter.candidates(record, from: number) {
+                if let opened = unsafe protection.open(record, sequence: candidate, into: room) {
+                    return (opened, candidate)
+                }
+            }
+            number += UInt64(NumberFilter.batch)
+        }
+        return nil
+    }
+
     /// The keys behind a KeyUpdate.
     func next() -> RecordKeys? {
         guard let secret else { return nil }

@@ -215,7 +215,12 @@ extension TLSFlow {
             }
             number += 1
         }
-        return nil
+        // Where the beginning was not seen, the number can be any.
+        guard !half.isSequenceKnown, number <= numbers.upperBound else { return nil }
+        let found = unsafe keys.open(
+            record, from: number, count: UInt64(desk.limits.identifyNumbers), budget: &desk.identifyNumbers,
+            into: desk.room.start)
+        return found.map { Found(opened: $0.opened, keys: keys, epoch: epoch, sequence: $0.number) }
     }
 
     /// Goes on with the record at `offset` of what was searched.

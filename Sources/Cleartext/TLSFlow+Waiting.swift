@@ -101,7 +101,7 @@ extension TLSFlow {
             let server = desk.store.secrets(.serverApplication, random, transcript: nil)
             sessions = zip(client, server).map { (client: $0, server: $1) }
         }
-        var candidates: [(suite: CipherSuite, session: (client: SecretBytes, server: SecretBytes), isClient: Bool)] = []
+        var candidates: [Candidate] = []
         // The server is the one with the well-known port, where only one has such.
         let ports = (description.initiatorPort < 1_024, description.responderPort < 1_024)
         let knowsRoles = self.session.clientRandom != nil || ports.0 != ports.1
@@ -110,9 +110,11 @@ extension TLSFlow {
         }
         for session in sessions {
             for suite in CipherSuite.version13(secretLength: session.client.count) {
-                candidates.append((suite, session, isClient(half)))
+                candidates.append(Candidate(suite: suite, session: session, isClient: isClient(half)))
                 // Who asks and who answers is a guess as well.
-                if !knowsRoles { candidates.append((suite, session, !isClient(half))) }
+                if !knowsRoles {
+                    candidates.append(Candidate(suite: suite, session: session, isClient: !isClient(half)))
+                }
             }
         }
         // The first records may still be of the handshake, so a few are tried; the first one under most numbers.
@@ -126,22 +128,19 @@ extension TLSFlow {
                 guard let opened = unsafe keys.protection.open(record, sequence: number, into: desk.room.start) else {
                     continue
                 }
-                desk.counters.identifiedFlows += 1
-                clientHalf = candidate.isClient ? half.half : half.half.opposite
-                identified = candidate.session
-                session.isVersion13 = true
-                session.suite = candidate.suite
-                half.keys = keys
-                half.epoch = .application
-                half.sequence = number + 1
-                let other = self.half(half.half.opposite)
-                let otherStart = other.partial.isEmpty ? other.next : other.partialStart
-                other.epoch = .application
-                other.isSequenceKnown = false
-                beginSearch(other, from: otherStart, .captureStartedLate)
-                take(half, opened, endsAt: end, context, context, &sink, &desk)
-                return true
+                return adopt(half, record, opened, keys, number, candidate, endsAt: end, context, &sink, &desk)
             }
+        }
+        // Further numbers cost less; the first record is most likely to be data.
+        let count = UInt64(desk.limits.identifyNumbers / max(1, candidates.count))
+        for candidate in candidates where identifications <= Self.widelyTriedMax {
+            let secret = candidate.isClient ? candidate.session.client : candidate.session.server
+            guard let keys = RecordKeys.version13(candidate.suite, secret) else { continue }
+            let found = unsafe keys.open(
+                record, from: max(1, trials), count: count, budget: &desk.identifyNumbers, into: desk.room.start)
+            guard let found else { continue }
+            return adopt(
+                half, record, found.opened, keys, found.number, candidate, endsAt: end, context, &sink, &desk)
         }
         guard candidates.isEmpty || identifications >= Self.identificationsMax else {
             desk.counters.skippedHandshakeRecords += 1
@@ -151,6 +150,39 @@ extension TLSFlow {
         giveUp(.startedLate, context, &sink, &desk)
         return true
     }
+
+    /// A session that a flow without a handshake may be of.
+    private struct Candidate {
+        var suite: CipherSuite
+        var session: (client: SecretBytes, server: SecretBytes)
+        var isClient: Bool
+    }
+
+    /// The session is found: goes on with its keys. True, as the record is done with.
+    private func adopt<Sink: StreamSink & ~Copyable>(
+        _ half: TLSHalf, _ record: RawSpan, _ opened: OpenedRecord, _ keys: RecordKeys, _ number: UInt64,
+        _ candidate: Candidate, endsAt end: UInt64, _ context: SegmentContext, _ sink: inout Sink,
+        _ desk: inout CleartextDesk
+    ) -> Bool {
+        desk.counters.identifiedFlows += 1
+        clientHalf = candidate.isClient ? half.half : half.half.opposite
+        identified = candidate.session
+        session.isVersion13 = true
+        session.suite = candidate.suite
+        half.keys = keys
+        half.epoch = .application
+        half.sequence = number + 1
+        let other = self.half(half.half.opposite)
+        let otherStart = other.partial.isEmpty ? other.next : other.partialStart
+        other.epoch = .application
+        other.isSequenceKnown = false
+        beginSearch(other, from: otherStart, .captureStartedLate)
+        take(half, opened, endsAt: end, context, context, &sink, &desk)
+        return true
+    }
+
+    /// Records of a flow on which numbers are tried widely: the first may be of the handshake, or padded.
+    private static let widelyTriedMax = 3
 
     /// Records of a flow that sessions are tried on.
     private static let identificationsMax = 16

@@ -155,6 +155,27 @@ import Testing
         }
     }
 
+    @Test(arguments: ["v13-aes128-gcm", "v13-aes256-gcm", "v13-aes128-ccm", "v13-aes128-ccm8"])
+    func `of TLS 1.3 is read whatever its records' numbers are`(_ name: String) {
+        let conversation = Conversation.named(name)
+        let start = (conversation.flights.firstIndex { $0.isClient && $0.bytes[0] == 23 } ?? 0) + 1
+        // No number but the first is tried on whole records: the rest is left to the cheaper way.
+        var limits = CleartextLimits()
+        limits.identifyTrials = 1
+        limits.searchSequences = 0
+        for numbers in [0, 1_048_576] {
+            limits.identifyNumbers = numbers
+            var tap = Tap(conversation.secrets, limits: limits, startedMidStream: true)
+            for flight in conversation.flights[(start + 1)...] { tap.send(flight.isClient, flight.bytes[...]) }
+            tap.finish()
+            let isFound = tap.engine.counters.identifiedFlows == 1
+            #expect(isFound == (numbers > 0))
+            guard isFound else { continue }
+            #expect(tap.heard(true).content.suffix(1200) == conversation.client.suffix(1200))
+            #expect(tap.heard(false).content.suffix(500) == conversation.server.suffix(500))
+        }
+    }
+
     @Test func `is counted, when they are not, within the limit of attempts`() {
         let conversation = Conversation.named("v13-aes128-gcm")
         var limits = CleartextLimits()
