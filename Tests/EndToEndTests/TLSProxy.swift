@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// nginx that ends TLS before the S3 server of a ``TapRig``: TLS 1.3 on ``port13``, TLS 1.2 on ``port12``, HTTP/1.1 and
