@@ -166,7 +166,9 @@ extension VaultWriter {
                         live += UInt64(location.storedLength) + Self.recordOverheadBytes
                     }
                 case .catalogPut(let table, let key, let value):
-                    if try isLastWord(table, key, value) { live += UInt64(key.count + value.count) + Self.recordOverheadBytes }
+                    if try isLastWord(table, key, value) {
+                        live += UInt64(key.count + value.count) + Self.recordOverheadBytes
+                    }
                 case .catalogDelete, .other: break
                 case .damaged(let offset, let reason):
                     collection?.report.damage.append("\(reader.path) is damaged at offset \(offset): \(reason)")

@@ -38,7 +38,8 @@ struct CollectCommand: ParsableCommand {
     @Option(
         name: .customLong("keep-uploads"),
         help: ArgumentHelp(
-            "Forget multipart uploads of which nothing was seen for this long; without it they stay.", valueName: "time"))
+            "Forget multipart uploads of which nothing was seen for this long; without it they stay.",
+            valueName: "time"))
     var keepUploads: String?
 
     @Option(
@@ -69,7 +70,8 @@ struct CollectCommand: ParsableCommand {
         if let keepVersions, keepVersions < 0 { throw ValidationError("--keep-versions must not be negative.") }
         return CollectionOptions(
             retention: RetentionPolicy(
-                keepVersions: keepVersions, keepDeletedNanoseconds: try keepDeleted.map { try span($0, "--keep-deleted") },
+                keepVersions: keepVersions,
+                keepDeletedNanoseconds: try keepDeleted.map { try span($0, "--keep-deleted") },
                 keepUploadsNanoseconds: try keepUploads.map { try span($0, "--keep-uploads") }),
             garbageShareMax: Double(garbage) / 100, graceNanoseconds: try span(grace, "--grace"), isDryRun: isDryRun)
     }

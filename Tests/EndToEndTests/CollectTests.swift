@@ -18,8 +18,8 @@ import Testing
         let listed = try OxbowProgram.succeed(["ls", "--vault", vault, "--json"]).text
         let before = try bytes(of: vault)
         let collect = [
-            "collect", "--vault", vault, "--keep-deleted", "0s", "--keep-uploads", "0s", "--grace", "0s", "--garbage", "0",
-            "--json",
+            "collect", "--vault", vault, "--keep-deleted", "0s", "--keep-uploads", "0s", "--grace", "0s",
+            "--garbage", "0", "--json",
         ]
         let report = try #require(
             try JSONSerialization.jsonObject(with: try OxbowProgram.succeed(collect).output) as? [String: Any])

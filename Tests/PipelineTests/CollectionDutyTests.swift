@@ -5,7 +5,9 @@ import Vaults
 @testable import Pipeline
 
 @Suite struct `The duty to collect` {
-    private func withWriter(_ body: (inout VaultWriter, inout CollectionDuty, CollectionMailbox) throws -> Void) throws {
+    private func withWriter(
+        _ body: (inout VaultWriter, inout CollectionDuty, CollectionMailbox) throws -> Void
+    ) throws {
         let folder = NSTemporaryDirectory() + "oxbow-duty-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var writer = try VaultWriter(path: folder)
