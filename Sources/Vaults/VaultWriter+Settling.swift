@@ -97,14 +97,11 @@ extension VaultWriter {
         }
         guard filled == Int(item.length) else { return nil }
         var block = BlockDescriptor(transfer: TransferID(0), offset: 0, length: item.length, buffer: buffer)
-        do throws(BlocksError) {
-            let hasher = try OpenSSLBlockHasher()
-            block.fingerprint = try pool.withBytes(of: buffer, count: filled) { bytes throws(BlocksError) in
-                try hasher.fingerprint(of: bytes)
-            }
-        } catch {
-            throw .blocks(error)
+        let fingerprints = try VaultFingerprints(keys: keys)
+        block.fingerprint = try pool.withBytes(of: buffer, count: filled) { bytes throws(VaultError) in
+            try fingerprints.fingerprint(of: bytes)
         }
+        block.isKeyed = true
         return block
     }
 

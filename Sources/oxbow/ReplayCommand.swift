@@ -41,6 +41,7 @@ struct ReplayCommand: ParsableCommand {
     func run() throws {
         let configured = try vault.configuration()
         var options = try ingest.options(captures: files, vault: vault.path(), configured)
+        options.secret = try vault.secret()
         options.keyLogs = keyLogs.isEmpty ? configured.keyLogs ?? [] : keyLogs
         Interruption.install()
         var progress = ProgressLine(isEnabled: !json)

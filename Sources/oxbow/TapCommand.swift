@@ -94,7 +94,7 @@ struct TapCommand: ParsableCommand {
         do {
             run = try TapRun(options, stop: Interruption.flag)
         } catch {
-            throw CommandFailure(description: error.description)
+            throw CommandFailure(description: error.description, status: ExitStatus.of(error))
         }
         // Before the first thread: capabilities belong to threads, and these inherit them.
         if let user = user ?? configured.user { try Privileges.drop(to: user) }
@@ -134,6 +134,8 @@ struct TapCommand: ParsableCommand {
         let path = try vault.path()
         var options = TapOptions(interfaces: names, vault: path)
         options.storing = try ingest.options(captures: [], vault: path, configured)
+        // Now, with the privileges that the program was started with.
+        options.storing.secret = try vault.secret()
         options.live.filter = options.storing.filter
         options.live.snapLength = snaplen ?? configured.snaplen ?? options.live.snapLength
         if let text = buffer ?? configured.buffer {

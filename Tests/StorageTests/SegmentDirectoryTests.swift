@@ -89,7 +89,7 @@ import Testing
         store.forget(1)
         #expect(store.openReaders == 2)
         let buffer = try #require(fixture.pool.acquire())
-        try store.read(stored[4].0, into: buffer, of: fixture.pool)
+        try store.read(stored[4].0, of: Fingerprint(0, 0, 0, 0), into: buffer, of: fixture.pool)
         fixture.pool.withBytes(of: buffer, count: 1) { #expect($0.unsafeLoad(as: UInt8.self) == 5) }
     }
 
