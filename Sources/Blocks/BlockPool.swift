@@ -142,12 +142,14 @@ public final class BlockPool: @unchecked Sendable {
             unsafe RawSpan(_unsafeStart: UnsafeRawPointer(address(of: buffer)), byteCount: count))
     }
 
-    /// Lends the whole of a buffer that the caller holds, for writing.
+    /// Lends the first `count` bytes of a buffer that the caller holds, for writing; nil for all of it.
     @inlinable
     public func withMutableBytes<Result: ~Copyable, Failure: Error>(
-        of buffer: BlockBuffer, _ body: (inout MutableRawSpan) throws(Failure) -> Result
+        of buffer: BlockBuffer, count: Int? = nil, _ body: (inout MutableRawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        var span = unsafe MutableRawSpan(_unsafeStart: address(of: buffer), byteCount: blockSize.bytes)
+        let count = count ?? blockSize.bytes
+        precondition(count >= 0 && count <= blockSize.bytes, "more bytes than a block buffer holds")
+        var span = unsafe MutableRawSpan(_unsafeStart: address(of: buffer), byteCount: count)
         return try body(&span)
     }
 

@@ -12,6 +12,8 @@ public struct BlockDescriptor: Sendable, BitwiseCopyable {
     public var buffer: BlockBuffer
     /// Filled in by the hasher; all zero before.
     public var fingerprint: Fingerprint
+    /// True when the fingerprint is the one that a vault with keys makes of the hasher's.
+    public var isKeyed = false
     /// What the buffer's bytes are by now.
     public var form = BlockForm.raw
 

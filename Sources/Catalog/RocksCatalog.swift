@@ -37,6 +37,8 @@ internal import Glibc
 
     let database: OpaquePointer
     let configuration: RocksConfiguration
+    /// Outlives the database, which stands on it; nil for a catalog in clear.
+    let protection: CatalogProtection?
     /// In the order of ``families``.
     private let handles: [OpaquePointer]
 
@@ -45,12 +47,15 @@ internal import Glibc
     /// Throws ``CatalogError/locked(path:)``, ``CatalogError/missing(path:)``, ``CatalogError/unfinished(path:)`` (only for
     /// reading), ``CatalogError/corrupt(path:reason:)``, ``CatalogError/wrongVersion(path:found:expected:)`` or
     /// ``CatalogError/storage(path:operation:reason:)``.
-    public init(path: String, mode: Mode, options: RocksOptions = RocksOptions()) throws(CatalogError) {
+    public init(
+        path: String, mode: Mode, options: RocksOptions = RocksOptions(), protection: CatalogProtection? = nil
+    ) throws(CatalogError) {
         guard mode == .create || Self.exists(path + "/CURRENT") else { throw .missing(path: path) }
         guard
             let configuration = RocksConfiguration(
                 options, isReadOnly: mode == .readOnly, createsMissing: mode == .create)
         else { throw .storage(path: path, operation: "open", reason: "out of memory") }
+        protection?.attach(to: configuration.database)
         var opened: (database: OpaquePointer, handles: [OpaquePointer])?
         var failure: CatalogError?
         // A writer may replace files between the moment a reader looks for them and the moment it opens them.
@@ -69,6 +74,7 @@ internal import Glibc
         unsafe database = unsafe opened.database
         unsafe handles = unsafe opened.handles
         self.configuration = configuration
+        self.protection = protection
         self.path = path
         self.mode = mode
         try checkFormat()
@@ -142,7 +148,10 @@ internal import Glibc
 
     /// The value of a row.
     public func value(of key: [UInt8], in table: CatalogTable) throws(CatalogError) -> [UInt8]? {
-        try unsafe get(key, family(table))
+        let row = try unsafe get(key, family(table))
+        guard let row, let protection else { return row }
+        var hash = try rowHash(protection)
+        return try checked(row, key: key, table, &hash)
     }
 
     func get(_ key: [UInt8], _ family: OpaquePointer) throws(CatalogError) -> [UInt8]? {
@@ -167,7 +176,11 @@ internal import Glibc
         _ table: CatalogTable, prefix: [UInt8], from start: [UInt8]?,
         _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(CatalogError) -> VisitStep
     ) throws(CatalogError) {
-        try unsafe scan(family(table), prefix: prefix, from: start, visit)
+        guard let protection else { return try unsafe scan(family(table), prefix: prefix, from: start, visit) }
+        var hash = try rowHash(protection)
+        try unsafe scan(family(table), prefix: prefix, from: start) { (key, row) throws(CatalogError) in
+            try visit(key, try checked(row, key: key, table, &hash))
+        }
     }
 
     func scan(
@@ -209,9 +222,12 @@ internal import Glibc
         _ mutations: [CatalogMutation], index entries: [BlockIndexEntry], checkpoint: CatalogCheckpoint?
     ) throws(CatalogError) {
         let batch = try RocksBatch(path: path)
+        var hash: RowHash?
+        if let protection { hash = try rowHash(protection) }
         for mutation in mutations {
             if let value = mutation.value {
-                unsafe batch.put(mutation.key, value, family(mutation.table))
+                let row = try row(value, key: mutation.key, mutation.table, &hash)
+                unsafe batch.put(mutation.key, row, family(mutation.table))
             } else {
                 unsafe batch.delete(mutation.key, family(mutation.table))
             }
@@ -221,7 +237,8 @@ internal import Glibc
             var encoder = RecordEncoder()
             encoder.number(1, checkpoint.segment)
             encoder.number(2, checkpoint.offset)
-            unsafe batch.put(Self.checkpointKey, encoder.bytes, family(.meta))
+            let row = try row(encoder.bytes, key: Self.checkpointKey, .meta, &hash)
+            unsafe batch.put(Self.checkpointKey, row, family(.meta))
         }
         try write(batch)
     }

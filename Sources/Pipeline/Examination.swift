@@ -1,5 +1,6 @@
 internal import Blocks
 public import Capture
+public import Encryption
 internal import CLinux
 internal import Glibc
 internal import Vaults
@@ -42,9 +43,14 @@ public struct Examination: Sendable {
     public var live: LiveOptions
     /// The vault's folder, there already or not; nil: no vault is examined.
     public var vault: String?
+    /// What opens it, when it is encrypted.
+    public var secret: VaultSecret?
 
     /// An examination of these.
-    public init(interfaces: [String], live: LiveOptions = LiveOptions(), vault: String?) {
+    public init(
+        interfaces: [String], live: LiveOptions = LiveOptions(), vault: String?, secret: VaultSecret? = nil
+    ) {
+        self.secret = secret
         self.interfaces = interfaces
         self.live = live
         self.vault = vault
@@ -55,7 +61,7 @@ public struct Examination: Sendable {
         var findings = [library(), capabilities(), clock(), descriptors(), hashing()]
         for interface in interfaces { findings += examine(interface) }
         if !interfaces.isEmpty { findings.append(ringMemory()) }
-        if let vault { findings += VaultExamination(path: vault).run() }
+        if let vault { findings += VaultExamination(path: vault, secret: secret).run() }
         return findings
     }
 

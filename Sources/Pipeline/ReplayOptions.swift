@@ -1,6 +1,7 @@
 public import Blocks
 public import Compression
 public import Dialects
+public import Encryption
 internal import Packets
 public import Vaults
 
@@ -22,6 +23,8 @@ public struct ReplayOptions: Sendable {
     public var blockSize: BlockSize?
     /// How this run's blocks are made smaller; nil for what the vault is set to.
     public var compression: CompressionMethod?
+    /// What opens an encrypted vault; a new vault is encrypted when there is one.
+    public var secret: VaultSecret?
     /// Threads that hash and compress blocks.
     public var hashers: Int
     /// Bytes for block buffers: the back-pressure between capture and disk.

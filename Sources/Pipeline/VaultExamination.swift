@@ -1,10 +1,12 @@
 internal import CLinux
+internal import Encryption
 internal import Glibc
 internal import Vaults
 
 /// Examines where a vault is, or shall be.
 struct VaultExamination {
     let path: String
+    let secret: VaultSecret?
 
     /// Below this a tap fills the disk within minutes.
     private static var freeBytesMin: UInt64 { 10 << 30 }
@@ -97,7 +99,7 @@ struct VaultExamination {
         defer { if !isThere { Self.remove(place) } }
         do throws(VaultError) {
             if isThere {
-                _ = try VaultReader(opening: place)
+                _ = try VaultReader(opening: place, secret: secret)
                 return Finding("vault", .ok, "\(path) opens")
             }
             var writer = try VaultWriter(path: place)

@@ -41,7 +41,7 @@ struct WriterThread {
         do throws(VaultError) {
             var writer = try VaultWriter(
                 path: options.vault, blockSize: options.blockSize, compression: options.compression,
-                durability: options.durability, poolBytes: options.poolBytes)
+                secret: options.secret, durability: options.durability, poolBytes: options.poolBytes)
             result.damage = writer.damage
             opened.push(
                 .success(

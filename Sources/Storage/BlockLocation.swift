@@ -15,6 +15,8 @@ public struct BlockLocation: Hashable, Sendable, BitwiseCopyable {
 
     /// The codec of a block stored as it is.
     public static let rawCodec: UInt8 = 0
+    /// Set in the codec of what is stored in an envelope.
+    public static let encryptedFlag: UInt8 = 0x80
 
     /// A location of its parts.
     public init(

@@ -26,13 +26,15 @@ public protocol BlockStore: Sendable {
     /// A reader of a segment, for replay.
     func openSegment(_ number: UInt64) throws(StorageError) -> SegmentReader
 
-    /// Reads a block's bytes into the start of `room` and checks them; see ``SegmentReader/read(_:into:)``.
-    func read(_ location: BlockLocation, into room: inout MutableRawSpan) throws(StorageError)
+    /// Reads a block's bytes into the start of `room` and checks them; see ``SegmentReader/read(_:of:into:)``.
+    func read(
+        _ location: BlockLocation, of fingerprint: Fingerprint, into room: inout MutableRawSpan
+    ) throws(StorageError)
 }
 
 extension BlockStore {
     /// The bytes of a block.
-    public func read(_ location: BlockLocation) throws(StorageError) -> [UInt8] {
+    public func read(_ location: BlockLocation, of fingerprint: Fingerprint) throws(StorageError) -> [UInt8] {
         guard location.rawLength <= UInt32(BlockSize.range.upperBound) else {
             throw .damaged(
                 path: "segment \(location.segment.sixteenDigits)", offset: location.payloadOffset,
@@ -41,14 +43,16 @@ extension BlockStore {
         var bytes = [UInt8](repeating: 0, count: Int(location.rawLength))
         var span = bytes.mutableSpan
         var room = unsafe span.mutableBytes
-        try read(location, into: &room)
+        try read(location, of: fingerprint, into: &room)
         return bytes
     }
 
     /// Reads a block's bytes into the start of a pool buffer that the caller holds.
     public func read(
-        _ location: BlockLocation, into buffer: BlockBuffer, of pool: BlockPool
+        _ location: BlockLocation, of fingerprint: Fingerprint, into buffer: BlockBuffer, of pool: BlockPool
     ) throws(StorageError) {
-        try pool.withMutableBytes(of: buffer) { room throws(StorageError) in try read(location, into: &room) }
+        try pool.withMutableBytes(of: buffer) { room throws(StorageError) in
+            try read(location, of: fingerprint, into: &room)
+        }
     }
 }

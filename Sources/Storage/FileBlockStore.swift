@@ -1,4 +1,4 @@
-internal import Blocks
+public import Blocks
 
 /// Segments in a folder of a local file system.
 ///
@@ -44,9 +44,11 @@ public final class FileBlockStore: BlockStore {
     /// A sealed file is durable under its name already.
     public func publish(_ segment: UInt64) throws(StorageError) {}
 
-    /// See ``BlockStore/read(_:into:)``.
-    public func read(_ location: BlockLocation, into room: inout MutableRawSpan) throws(StorageError) {
-        try openSegment(location.segment).read(location, into: &room)
+    /// See ``BlockStore/read(_:of:into:)``.
+    public func read(
+        _ location: BlockLocation, of fingerprint: Fingerprint, into room: inout MutableRawSpan
+    ) throws(StorageError) {
+        try openSegment(location.segment).read(location, of: fingerprint, into: &room)
     }
 
     /// See ``BlockStore/openSegment(_:)``. Readers are shared and kept open.

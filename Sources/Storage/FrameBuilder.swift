@@ -1,4 +1,5 @@
 public import Blocks
+internal import Encryption
 
 /// Gathers records for one append to a segment. Reusable: ``removeAll()`` keeps its memory.
 ///
@@ -25,6 +26,8 @@ public struct FrameBuilder: ~Copyable {
     public let pool: BlockPool
     /// Bounds of records and frames.
     public let options: StorageOptions
+    /// True when the frame is for a vault with keys: its blocks come encrypted, and room is left for the envelopes of the rest.
+    public let isEncrypted: Bool
 
     private(set) var staged: [Staged] = []
     private(set) var aligned: [AlignedPayload] = []
@@ -36,9 +39,10 @@ public struct FrameBuilder: ~Copyable {
     public private(set) var blockCount = 0
 
     /// An empty frame.
-    public init(pool: BlockPool, options: StorageOptions = StorageOptions()) {
+    public init(pool: BlockPool, options: StorageOptions = StorageOptions(), isEncrypted: Bool = false) {
         self.pool = pool
         self.options = options
+        self.isEncrypted = isEncrypted
     }
 
     /// Number of records added.
@@ -50,14 +54,21 @@ public struct FrameBuilder: ~Copyable {
 
     /// Length of the part before the page-aligned payloads.
     var headBytes: Int {
-        SegmentFormat.roundedUp(SegmentFormat.frameHeaderBytes + descriptorBytes + packed.count)
+        SegmentFormat.roundedUp(SegmentFormat.frameHeaderBytes + storedDescriptorBytes + packed.count)
     }
+
+    /// Length of the descriptors in the file.
+    var storedDescriptorBytes: Int { descriptorBytes + (isEncrypted ? RecordEnvelope.byteCount : 0) }
 
     /// Adds a block that lies in a pool buffer. The buffer must stay unchanged until the frame is appended.
     public mutating func addBlock(_ block: BlockDescriptor) {
+        if case .encrypted(let codec, let length, let envelope) = block.form {
+            return addEncrypted(block, codec, Int(length), envelope)
+        }
         guard case .stored(let codec, let length) = block.form, codec != BlockLocation.rawCodec else {
             return addBlock(block.fingerprint, buffer: block.buffer, length: Int(block.length))
         }
+        precondition(!isEncrypted, "a block in clear for a vault with keys")
         // What was made smaller is packed: on pages of its own it would lose part of the gain to padding.
         pool.withBytes(of: block.buffer, count: Int(length)) { bytes in
             addPacked(.block(block.fingerprint), codec: codec, rawLength: Int(block.length), bytes)
@@ -68,6 +79,7 @@ public struct FrameBuilder: ~Copyable {
     /// Adds a block of `length` bytes, 1 to the block size, that lies in a pool buffer. The buffer must stay unchanged
     /// until the frame is appended.
     public mutating func addBlock(_ fingerprint: Fingerprint, buffer: BlockBuffer, length: Int) {
+        precondition(!isEncrypted, "a block in clear for a vault with keys")
         guard SegmentFormat.isPageAligned(length) else {
             return pool.withBytes(of: buffer, count: length) { addBlock(fingerprint, bytes: $0) }
         }
@@ -86,7 +98,29 @@ public struct FrameBuilder: ~Copyable {
     public mutating func addBlock(_ fingerprint: Fingerprint, bytes: RawSpan) {
         precondition(
             bytes.byteCount > 0 && bytes.byteCount <= BlockSize.range.upperBound, "a block has 1 byte to 8 MiB")
+        precondition(!isEncrypted, "a block in clear for a vault with keys")
         addPacked(.block(fingerprint), codec: BlockLocation.rawCodec, rawLength: bytes.byteCount, bytes)
+        blockCount += 1
+    }
+
+    /// Adds a block's envelope: its ciphertext lies in the buffer, head and tag come with the descriptor.
+    private mutating func addEncrypted(_ block: BlockDescriptor, _ codec: UInt8, _ length: Int, _ words: BlockEnvelope)
+    {
+        precondition(isEncrypted, "an encrypted block for a vault without keys")
+        let envelope = RecordEnvelope(head0: words.word0, head1: words.word1, tag0: words.word2, tag1: words.word3)
+        let start = packed.count
+        envelope.appendHead(to: &packed)
+        pool.withBytes(of: block.buffer, count: length) { bytes in
+            unsafe bytes.withUnsafeBytes { unsafe packed.append(contentsOf: $0) }
+        }
+        envelope.appendTag(to: &packed)
+        stage(
+            RecordDescriptor(
+                .block(block.fingerprint), codec: codec, rawLength: block.length,
+                storedLength: UInt32(packed.count - start),
+                crc32c: unsafe CRC32C.of(packed.span.bytes.extracting(start..<packed.count)),
+                payloadOffset: UInt64(start)),
+            isPageAligned: false)
         blockCount += 1
     }
 
@@ -130,14 +164,27 @@ public struct FrameBuilder: ~Copyable {
         guard length <= options.catalogRecordBytesMax else {
             throw .tooLarge(what: "a catalog record", bytes: length, limit: options.catalogRecordBytesMax)
         }
-        let checksum = unsafe CRC32C.update(CRC32C.of(key.span.bytes), value.span.bytes)
+        guard isEncrypted else {
+            let checksum = unsafe CRC32C.update(CRC32C.of(key.span.bytes), value.span.bytes)
+            stage(
+                RecordDescriptor(
+                    kind, rawLength: UInt32(length), storedLength: UInt32(length), crc32c: checksum,
+                    payloadOffset: UInt64(packed.count)),
+                isPageAligned: false)
+            packed.append(contentsOf: key)
+            packed.append(contentsOf: value)
+            return
+        }
+        // The writer encrypts it, who knows its place; until then its checksum is open.
         stage(
             RecordDescriptor(
-                kind, rawLength: UInt32(length), storedLength: UInt32(length), crc32c: checksum,
-                payloadOffset: UInt64(packed.count)),
+                kind, codec: BlockLocation.encryptedFlag, rawLength: UInt32(length),
+                storedLength: UInt32(length + RecordEnvelope.byteCount), crc32c: 0, payloadOffset: UInt64(packed.count)),
             isPageAligned: false)
+        packed.append(contentsOf: repeatElement(0, count: RecordEnvelope.headBytes))
         packed.append(contentsOf: key)
         packed.append(contentsOf: value)
+        packed.append(contentsOf: repeatElement(0, count: RecordEnvelope.tagBytes))
     }
 
     private mutating func stage(_ descriptor: RecordDescriptor, isPageAligned: Bool) {

@@ -3,7 +3,7 @@ internal import Blocks
 /// The fixed part at the start of a frame. It names its vault, segment and place, so that bytes of another file, or of
 /// an earlier life of the same disk pages, never pass for it.
 struct FrameHeader: Hashable {
-    var version: UInt16 = UInt16(SegmentFormat.version)
+    var version: UInt16
     var kind: UInt16
     var vault: VaultID
     var segment: UInt64
@@ -21,6 +21,8 @@ struct FrameHeader: Hashable {
     var descriptorBytes: UInt32
     /// Length of the small payloads that follow the descriptors.
     var packedBytes: UInt32
+    /// In encrypted segments the tag of the frame before, so that frames of two histories never pass for one; else 0.
+    var chain = FrameChain()
 
     /// One past the frame's last byte.
     var end: UInt64 { offset + length }
@@ -40,6 +42,8 @@ struct FrameHeader: Hashable {
         bytes.appendLittleEndian(recordCount)
         bytes.appendLittleEndian(descriptorBytes)
         bytes.appendLittleEndian(packedBytes)
+        bytes.appendLittleEndian(chain.low)
+        bytes.appendLittleEndian(chain.high)
         bytes.pad(to: start + SegmentFormat.frameHeaderBytes)
     }
 
@@ -76,12 +80,14 @@ struct FrameHeader: Hashable {
         recordCount = bytes.littleEndian(at: 64)
         descriptorBytes = bytes.littleEndian(at: 68)
         packedBytes = bytes.littleEndian(at: 72)
+        chain = FrameChain(low: bytes.littleEndian(at: 76), high: bytes.littleEndian(at: 84))
     }
 
     init(
         kind: UInt16, header: SegmentHeader, offset: UInt64, length: UInt64, sequence: UInt64, durableTo: UInt64,
         recordCount: UInt32, descriptorBytes: UInt32, packedBytes: UInt32
     ) {
+        version = UInt16(header.version)
         self.kind = kind
         vault = header.vault
         segment = header.number
@@ -95,8 +101,27 @@ struct FrameHeader: Hashable {
     }
 }
 
+/// The tag of an encrypted frame's descriptors, which the next frame repeats; zeros before the first.
+struct FrameChain: Hashable {
+    var low: UInt64 = 0
+    var high: UInt64 = 0
+
+    init(low: UInt64 = 0, high: UInt64 = 0) {
+        self.low = low
+        self.high = high
+    }
+
+    /// The tag at the end of an envelope.
+    init(endOf envelope: RawSpan) {
+        let end = envelope.byteCount
+        low = envelope.littleEndian(at: end - 16)
+        high = envelope.littleEndian(at: end - 8)
+    }
+}
+
 /// The last bytes of a sealed segment: where its footer is.
 struct SegmentTrailer: Hashable {
+    var version: UInt32
     var vault: VaultID
     var segment: UInt64
     var footerOffset: UInt64
@@ -108,7 +133,7 @@ struct SegmentTrailer: Hashable {
     func append(to bytes: inout [UInt8]) {
         let start = bytes.count
         bytes.appendLittleEndian(SegmentFormat.trailerMagic)
-        bytes.appendLittleEndian(SegmentFormat.version)
+        bytes.appendLittleEndian(version)
         bytes.appendLittleEndian(UInt32(0))
         vault.append(to: &bytes)
         bytes.appendLittleEndian(segment)
@@ -126,9 +151,10 @@ struct SegmentTrailer: Hashable {
         guard bytes.byteCount == SegmentFormat.trailerBytes,
             bytes.littleEndian(at: 0) == SegmentFormat.trailerMagic,
             bytes.littleEndian(at: SegmentFormat.checksumOffset)
-                == CRC32C.of(bytes.extracting(0..<SegmentFormat.checksumOffset)),
-            bytes.littleEndian(at: 8) == SegmentFormat.version
+                == CRC32C.of(bytes.extracting(0..<SegmentFormat.checksumOffset))
         else { return nil }
+        version = bytes.littleEndian(at: 8)
+        guard version == SegmentFormat.version || version == SegmentFormat.encryptedVersion else { return nil }
         vault = VaultID(bytes: bytes, at: 16)
         segment = bytes.littleEndian(at: 32)
         footerOffset = bytes.littleEndian(at: 40)
@@ -142,6 +168,7 @@ struct SegmentTrailer: Hashable {
         header: SegmentHeader, footerOffset: UInt64, footerLength: UInt64, frameCount: UInt64, recordCount: UInt64,
         blockCount: UInt64
     ) {
+        version = header.version
         vault = header.vault
         segment = header.number
         self.footerOffset = footerOffset

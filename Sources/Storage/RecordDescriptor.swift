@@ -60,7 +60,7 @@ struct RecordDescriptor: Hashable {
         switch kind {
         case .block(let fingerprint): fingerprint.append(to: &bytes)
         case .catalogPut(let table, let keyLength): Self.appendCatalogPart(table, keyLength, to: &bytes)
-        case .catalogDelete(let table): Self.appendCatalogPart(table, storedLength, to: &bytes)
+        case .catalogDelete(let table): Self.appendCatalogPart(table, rawLength, to: &bytes)
         case .other: break
         }
     }

@@ -1,4 +1,5 @@
 public import Blocks
+public import Encryption
 internal import CLinux
 internal import Glibc
 
@@ -6,7 +7,7 @@ internal import Glibc
 ///
 /// A file appears under its name, sixteen hexadecimal digits and `.oxs`, only with its header written and durable. One
 /// process writes to a vault at a time; the vault's lock sees to it.
-public struct SegmentDirectory: Hashable, Sendable {
+public struct SegmentDirectory: Sendable {
     /// Path of the folder, `segments` in the vault.
     public let path: String
     /// The vault.
@@ -15,11 +16,15 @@ public struct SegmentDirectory: Hashable, Sendable {
     public let blockSize: BlockSize
     /// Sizes and bounds.
     public let options: StorageOptions
+    /// The vault's keys; nil for a vault in clear.
+    public let keys: VaultKeys?
 
     /// The folder at `path`; ``prepare()`` makes it.
     public init(
-        path: String, vault: VaultID, blockSize: BlockSize = .standard, options: StorageOptions = StorageOptions()
+        path: String, vault: VaultID, blockSize: BlockSize = .standard, options: StorageOptions = StorageOptions(),
+        keys: VaultKeys? = nil
     ) {
+        self.keys = keys
         self.path = path
         self.vault = vault
         self.blockSize = blockSize
@@ -66,7 +71,8 @@ public struct SegmentDirectory: Hashable, Sendable {
     public func createSegment(writer: UInt64 = 0, highestUsed: UInt64 = 0) throws(StorageError) -> SegmentWriter {
         let number = max(try segmentNumbers().last ?? 0, highestUsed) + 1
         let header = SegmentHeader(
-            vault: vault, number: number, writer: writer, createdTime: Self.now(), blockSize: blockSize)
+            vault: vault, number: number, writer: writer, createdTime: Self.now(), blockSize: blockSize,
+            isEncrypted: keys != nil)
         let (final, draft) = (path(of: number), path(of: number) + ".new")
         // A draft that is there already is left from a stop between creating and naming: nothing is in it.
         let file = try OpenFile(draft, flags: O_RDWR | O_CREAT | O_TRUNC)
@@ -75,7 +81,8 @@ public struct SegmentDirectory: Hashable, Sendable {
         try Self.rename(draft, to: final)
         try Self.synchronizeFolder(path)
         // Opened anew under its name, for messages.
-        return SegmentWriter(file: try OpenFile(final, flags: O_RDWR), header: header, options: options)
+        return try SegmentWriter(
+            file: try OpenFile(final, flags: O_RDWR), header: header, options: options, keys: keys)
     }
 
     /// Opens a segment that an earlier run left unsealed, cuts a torn tail off, makes the rest durable, and goes on.
@@ -92,11 +99,12 @@ public struct SegmentDirectory: Hashable, Sendable {
     /// Opens a segment for reading, also one that was dropped and whose file is still there.
     public func openSegment(_ number: UInt64) throws(StorageError) -> SegmentReader {
         do throws(StorageError) {
-            return try SegmentReader(path: path(of: number), vault: vault, number: number, options: options)
+            return try SegmentReader(
+                path: path(of: number), vault: vault, number: number, options: options, keys: keys)
         } catch .noSuchSegment {
             let dropped = droppedPath(of: number)
             guard unsafe access(dropped, F_OK) == 0 else { throw .noSuchSegment(path: path(of: number)) }
-            return try SegmentReader(path: dropped, vault: vault, number: number, options: options)
+            return try SegmentReader(path: dropped, vault: vault, number: number, options: options, keys: keys)
         }
     }
 

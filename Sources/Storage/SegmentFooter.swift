@@ -1,4 +1,5 @@
 internal import Blocks
+internal import Encryption
 
 /// What a sealed segment says about itself: every record's descriptor, so that a rebuild need not read block data.
 public struct SegmentFooter: Sendable {
@@ -25,13 +26,24 @@ extension SegmentReader {
         guard bytes.count == Int(trailer.footerLength), let header = unsafe FrameHeader(bytes.span.bytes),
             header.kind == SegmentFormat.footerFrame, header.offset == trailer.footerOffset,
             header.vault == self.header.vault, header.segment == self.header.number,
+            header.version == UInt16(self.header.version),
             UInt64(header.descriptorBytes) <= header.length - UInt64(SegmentFormat.frameHeaderBytes),
             header.length == trailer.footerLength
         else { return nil }
         let checksum = unsafe FrameHeader.checksum(of: bytes.span.bytes, descriptorBytes: Int(header.descriptorBytes))
         guard unsafe FrameHeader.storedChecksum(of: bytes.span.bytes) == checksum else { return nil }
         bytes.removeSubrange((SegmentFormat.frameHeaderBytes + Int(header.descriptorBytes))...)
-        bytes.removeFirst(SegmentFormat.frameHeaderBytes)
+        if let decryptor = try makeDecryptor() {
+            do throws(EncryptionError) {
+                bytes = try decryptor.descriptors(
+                    bytes[SegmentFormat.frameHeaderBytes...], .footer, at: header.offset, header: bytes[...])
+            } catch {
+                guard case .notAuthentic = error else { throw .encryption(path: path, reason: error.description) }
+                return nil
+            }
+        } else {
+            bytes.removeFirst(SegmentFormat.frameHeaderBytes)
+        }
         return SegmentFooter(
             frameCount: trailer.frameCount, recordCount: trailer.recordCount, blockCount: trailer.blockCount,
             table: bytes)

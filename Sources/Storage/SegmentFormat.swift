@@ -3,6 +3,8 @@ public import Blocks
 /// The numbers of segment format version 1. Every offset and field is on the format page, docs/storage-format.md.
 enum SegmentFormat {
     static let version: UInt32 = 1
+    /// Of segments whose frames are encrypted.
+    static let encryptedVersion: UInt32 = 2
     /// Frames, the header and large payloads begin at multiples of this, so that they can be written with O_DIRECT.
     static let pageBytes = 4096
 
@@ -43,9 +45,15 @@ public struct SegmentHeader: Hashable, Sendable {
     public var createdTime: UInt64
     /// The vault's block size.
     public var blockSize: BlockSize
+    /// True when everything behind this page is encrypted, but for the frames' headers.
+    public var isEncrypted: Bool
 
     /// A header of its parts.
-    public init(vault: VaultID, number: UInt64, writer: UInt64, createdTime: UInt64, blockSize: BlockSize) {
+    public init(
+        vault: VaultID, number: UInt64, writer: UInt64, createdTime: UInt64, blockSize: BlockSize,
+        isEncrypted: Bool = false
+    ) {
+        self.isEncrypted = isEncrypted
         self.vault = vault
         self.number = number
         self.writer = writer
@@ -56,12 +64,15 @@ public struct SegmentHeader: Hashable, Sendable {
     /// Offset of a segment's first frame.
     public static let byteCount = SegmentFormat.pageBytes
 
+    /// Version of the page, the frames and the trailer.
+    var version: UInt32 { isEncrypted ? SegmentFormat.encryptedVersion : SegmentFormat.version }
+
     /// The page as it stands in the file.
     func encoded() -> [UInt8] {
         var page: [UInt8] = []
         page.reserveCapacity(SegmentFormat.pageBytes)
         page.appendLittleEndian(SegmentFormat.headerMagic)
-        page.appendLittleEndian(SegmentFormat.version)
+        page.appendLittleEndian(version)
         page.appendLittleEndian(UInt32(SegmentFormat.pageBytes))
         vault.append(to: &page)
         page.appendLittleEndian(number)
@@ -88,10 +99,11 @@ public struct SegmentHeader: Hashable, Sendable {
             throw .damaged(path: path, offset: 0, reason: "the header page does not match its checksum")
         }
         let version = bytes.littleEndian(at: 8, as: UInt32.self)
-        guard version == SegmentFormat.version else {
+        guard version == SegmentFormat.version || version == SegmentFormat.encryptedVersion else {
             throw .unsupportedVersion(
-                path: path, offset: 0, found: Int(version), supported: Int(SegmentFormat.version))
+                path: path, offset: 0, found: Int(version), supported: Int(SegmentFormat.encryptedVersion))
         }
+        isEncrypted = version == SegmentFormat.encryptedVersion
         vault = VaultID(bytes: bytes, at: 16)
         number = bytes.littleEndian(at: 32)
         writer = bytes.littleEndian(at: 40)

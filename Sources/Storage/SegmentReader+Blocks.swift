@@ -1,32 +1,69 @@
-internal import Blocks
+public import Blocks
 internal import Compression
+internal import Encryption
 
 extension SegmentReader {
-    /// Reads a block's bytes into the start of `room`, which has at least ``BlockLocation/rawLength`` bytes, and checks
-    /// them against their checksum.
+    /// Reads the bytes of the block `fingerprint` into the start of `room`, which has at least
+    /// ``BlockLocation/rawLength`` bytes, and checks them against their checksum.
     ///
-    /// The checksum finds accidents. Whether the bytes are the block of a certain fingerprint is for the caller to check
-    /// where it matters. Throws ``StorageError/damaged(path:offset:reason:)`` when they are not what was written; `room`
+    /// The checksum finds accidents. In a vault with keys the fingerprint is needed to decrypt; else whether the bytes are
+    /// its block is for the caller to check where it matters. Throws ``StorageError/damaged(path:offset:reason:)`` when they are not what was written; `room`
     /// then holds rubbish.
-    public func read(_ location: BlockLocation, into room: inout MutableRawSpan) throws(StorageError) {
+    public func read(
+        _ location: BlockLocation, of fingerprint: Fingerprint, into room: inout MutableRawSpan
+    ) throws(StorageError) {
         precondition(location.segment == header.number, "a block of another segment")
         precondition(room.byteCount >= Int(location.rawLength), "less room than the block has bytes")
         // Before anything is reserved for them: the lengths may be those of a damaged index.
+        let envelopeBytes = keys == nil ? 0 : UInt32(RecordEnvelope.byteCount)
+        let method = location.codec & ~BlockLocation.encryptedFlag
         guard location.rawLength > 0, location.rawLength <= UInt32(BlockSize.range.upperBound),
-            location.storedLength > 0, location.storedLength <= location.rawLength,
-            location.storedLength == location.rawLength || location.codec != BlockLocation.rawCodec
+            location.storedLength > envelopeBytes, location.storedLength - envelopeBytes <= location.rawLength,
+            location.storedLength - envelopeBytes == location.rawLength || method != BlockLocation.rawCodec
         else { throw damage(location, "the index gives lengths that no block has") }
+        guard (location.codec & BlockLocation.encryptedFlag != 0) == (keys != nil) else {
+            throw damage(location, "the index says that it is \(keys == nil ? "" : "not ")encrypted")
+        }
         guard location.codec != BlockLocation.rawCodec else { return try readStored(location, into: &room) }
-        guard location.codec == CompressionCode.zstd || location.codec == CompressionCode.lz4 else {
+        let known = [BlockLocation.rawCodec, CompressionCode.zstd, CompressionCode.lz4]
+        guard known.contains(method) else {
             throw .unknownCodec(path: path, offset: location.payloadOffset, codec: location.codec)
         }
         var stored = [UInt8](repeating: 0, count: Int(location.storedLength))
-        var span = stored.mutableSpan
-        var storedRoom = unsafe span.mutableBytes
-        try readStored(location, into: &storedRoom)
+        do {
+            var span = stored.mutableSpan
+            var storedRoom = unsafe span.mutableBytes
+            try readStored(location, into: &storedRoom)
+        }
+        var inner = 0..<stored.count
+        if let keys {
+            try decrypt(&stored, location, fingerprint, keys)
+            inner = RecordEnvelope.headBytes..<stored.count - RecordEnvelope.tagBytes
+        }
+        let bytes = unsafe stored.span.bytes.extracting(inner)
+        guard method != BlockLocation.rawCodec else {
+            unsafe room.withUnsafeMutableBytes { room in
+                unsafe bytes.withUnsafeBytes { unsafe room.copyMemory(from: $0) }
+            }
+            return
+        }
         do throws(CompressionError) {
-            try Decompressor.expand(
-                storedRoom.bytes, code: location.codec, count: Int(location.rawLength), into: &room)
+            try Decompressor.expand(bytes, code: method, count: Int(location.rawLength), into: &room)
+        } catch {
+            throw damage(location, error.description)
+        }
+    }
+
+    /// Opens a block's envelope in place.
+    private func decrypt(
+        _ stored: inout [UInt8], _ location: BlockLocation, _ fingerprint: Fingerprint, _ keys: VaultKeys
+    ) throws(StorageError) {
+        do throws(EncryptionError) {
+            var decryptor = try RecordDecryptor(keys)
+            let stated = EncryptedRecord.stated(of: location.codec, rawLength: location.rawLength)
+            try decryptor.open(
+                envelope: &stored, RecordContext(.block, vault: keys.vault, content: fingerprint.bytes),
+                authenticating: unsafe stated.span.bytes)
         } catch {
             throw damage(location, error.description)
         }
@@ -45,15 +82,15 @@ extension SegmentReader {
         }
     }
 
-    /// The bytes of a block; see ``read(_:into:)``.
-    public func read(_ location: BlockLocation) throws(StorageError) -> [UInt8] {
+    /// The bytes of a block; see ``read(_:of:into:)``.
+    public func read(_ location: BlockLocation, of fingerprint: Fingerprint) throws(StorageError) -> [UInt8] {
         guard location.rawLength <= UInt32(BlockSize.range.upperBound) else {
             throw damage(location, "the index gives lengths that no block has")
         }
         var bytes = [UInt8](repeating: 0, count: Int(location.rawLength))
         var span = bytes.mutableSpan
         var room = unsafe span.mutableBytes
-        try read(location, into: &room)
+        try read(location, of: fingerprint, into: &room)
         return bytes
     }
 

@@ -1,3 +1,4 @@
+public import Encryption
 internal import Glibc
 
 /// Reads one segment file, finished or still being written.
@@ -11,6 +12,8 @@ public final class SegmentReader: Sendable {
     public let options: StorageOptions
 
     let file: OpenFile
+    /// The vault's keys; nil for a vault in clear.
+    let keys: VaultKeys?
 
     /// Opens the segment file at `path`, and makes sure that it is one, of this vault and with this number; nil accepts
     /// any.
@@ -20,7 +23,8 @@ public final class SegmentReader: Sendable {
     /// ``StorageError/otherVault(path:expected:found:)``, ``StorageError/otherNumber(path:expected:found:)``,
     /// ``StorageError/damaged(path:offset:reason:)`` or ``StorageError/io(operation:path:offset:errno:)``.
     public init(
-        path: String, vault: VaultID?, number: UInt64?, options: StorageOptions = StorageOptions()
+        path: String, vault: VaultID?, number: UInt64?, options: StorageOptions = StorageOptions(),
+        keys: VaultKeys? = nil
     ) throws(StorageError) {
         do throws(StorageError) {
             file = try OpenFile(path, flags: O_RDONLY)
@@ -30,11 +34,15 @@ public final class SegmentReader: Sendable {
         let page = try file.read(at: 0, count: SegmentFormat.pageBytes)
         header = try SegmentHeader(page: page, path: path)
         self.options = options
+        self.keys = keys
         if let vault, header.vault != vault {
             throw .otherVault(path: path, expected: vault, found: header.vault)
         }
         if let number, header.number != number {
             throw .otherNumber(path: path, expected: number, found: header.number)
+        }
+        guard header.isEncrypted == (keys != nil) else {
+            throw .otherProtection(path: path, isEncrypted: header.isEncrypted)
         }
     }
 
@@ -43,4 +51,14 @@ public final class SegmentReader: Sendable {
 
     /// The file's length now, in bytes.
     public func size() throws(StorageError) -> UInt64 { try file.size() }
+
+    /// What opens this segment's descriptors and catalog records; nil in a vault in clear.
+    func makeDecryptor() throws(StorageError) -> SegmentDecryptor? {
+        guard let keys else { return nil }
+        do throws(EncryptionError) {
+            return try SegmentDecryptor(keys, segment: header.number)
+        } catch {
+            throw .encryption(path: path, reason: error.description)
+        }
+    }
 }

@@ -1,10 +1,13 @@
 internal import Blocks
+internal import Encryption
 
 /// A whole frame, found by a scan.
 struct ScannedFrame {
     var header: FrameHeader
-    /// The descriptors as they stand in the file.
+    /// The descriptors, decrypted.
     var descriptorBytes: ArraySlice<UInt8>
+    /// The tag of its descriptors; zeros in a vault in clear.
+    var chain: FrameChain
     var descriptors: [RecordDescriptor]
 }
 
@@ -25,6 +28,9 @@ struct SegmentScan {
     private let durableTo: UInt64
     private var nextSequence: UInt64?
     private var window = FileWindow()
+    private let decryptor: SegmentDecryptor?
+    /// What the next frame repeats of the last; nil when that is not known.
+    private var chain: FrameChain?
 
     /// A scan from `offset`, the start of a frame, on. `durableTo` is what the caller knows to have been on stable
     /// storage: a bad frame below it is damage, not a torn tail.
@@ -35,7 +41,11 @@ struct SegmentScan {
         self.offset = offset
         self.durableTo = durableTo
         size = try reader.size()
-        if offset == UInt64(SegmentHeader.byteCount) { nextSequence = 0 }
+        decryptor = try reader.makeDecryptor()
+        if offset == UInt64(SegmentHeader.byteCount) {
+            nextSequence = 0
+            chain = FrameChain()
+        }
     }
 
     /// The next whole frame of records; nil at the end. Throws only for what is no fault of the bytes: a failing read, or
@@ -51,15 +61,20 @@ struct SegmentScan {
             case .whole(let header, let page):
                 if let expected = nextSequence, header.sequence != expected {
                     end = try judge("frame \(header.sequence) stands where frame \(expected) belongs")
+                } else if let chain, header.chain != chain {
+                    end = try judge("the frame belongs to another history of this segment")
                 } else if header.kind == SegmentFormat.footerFrame {
                     end = try isSealed(by: header) ? .sealed : judge("the footer is not whole")
                 } else if header.kind != SegmentFormat.dataFrame {
                     advance(past: header)  // A kind of a later release, skipped by its length.
                 } else if let frame = try records(header, page) {
                     advance(past: header)
+                    chain = frame.chain
                     return frame
                 } else {
-                    end = try judge("a record does not match its checksum")
+                    end = try judge(
+                        reader.keys == nil
+                            ? "a record does not match its checksum" : "a record does not match its checksum or tag")
                 }
             }
         }
@@ -75,7 +90,7 @@ struct SegmentScan {
 
     private enum Probe {
         case bad(String)
-        /// The header, and the frame's bytes to the end of its descriptors.
+        /// The header, and the frame's bytes to the end of its descriptors, as they stand in the file.
         case whole(FrameHeader, [UInt8])
     }
 
@@ -98,10 +113,14 @@ struct SegmentScan {
         }
         guard header.vault == reader.header.vault, header.segment == reader.header.number, header.offset == place
         else { return .bad("the frame was written for another place") }
-        guard header.version == UInt16(SegmentFormat.version) else {
+        guard header.version == UInt16(reader.header.version) else {
             // The checksum holds, so this is no accident.
+            if header.version == SegmentFormat.version || header.version == SegmentFormat.encryptedVersion {
+                throw .otherProtection(path: reader.path, isEncrypted: reader.keys == nil)
+            }
             throw .unsupportedVersion(
-                path: reader.path, offset: place, found: Int(header.version), supported: Int(SegmentFormat.version))
+                path: reader.path, offset: place, found: Int(header.version),
+                supported: Int(SegmentFormat.encryptedVersion))
         }
         guard header.length % UInt64(SegmentFormat.pageBytes) == 0, header.length >= UInt64(descriptorsEnd),
             header.length <= size - place
@@ -112,8 +131,9 @@ struct SegmentScan {
     /// The frame's descriptors, when all of them and their payloads are right; nil otherwise.
     private mutating func records(_ header: FrameHeader, _ page: [UInt8]) throws(StorageError) -> ScannedFrame? {
         let range = SegmentFormat.frameHeaderBytes..<SegmentFormat.frameHeaderBytes + Int(header.descriptorBytes)
-        let bytes = unsafe page.span.bytes.extracting(range)
         let payloads = header.offset + UInt64(range.upperBound)..<header.end
+        guard let table = try decrypted(page[range], .frame, header, page) else { return nil }
+        let bytes = unsafe table.span.bytes
         var descriptors: [RecordDescriptor] = []
         var position = 0
         while position < bytes.byteCount {
@@ -124,7 +144,21 @@ struct SegmentScan {
             descriptors.append(descriptor)
         }
         guard descriptors.count == Int(header.recordCount) else { return nil }
-        return ScannedFrame(header: header, descriptorBytes: page[range], descriptors: descriptors)
+        let chain = reader.keys == nil ? FrameChain() : unsafe FrameChain(endOf: page.span.bytes.extracting(range))
+        return ScannedFrame(header: header, descriptorBytes: table, chain: chain, descriptors: descriptors)
+    }
+
+    /// The descriptors of a frame, decrypted where the vault has keys; nil when they are not authentic.
+    private func decrypted(
+        _ descriptors: ArraySlice<UInt8>, _ kind: RecordContext.Kind, _ header: FrameHeader, _ page: [UInt8]
+    ) throws(StorageError) -> ArraySlice<UInt8>? {
+        guard let decryptor else { return descriptors }
+        do throws(EncryptionError) {
+            return try decryptor.descriptors(descriptors, kind, at: header.offset, header: page[...])[...]
+        } catch {
+            guard case .notAuthentic = error else { throw .encryption(path: reader.path, reason: error.description) }
+            return nil
+        }
     }
 
     private func isSealed(by footer: FrameHeader) throws(StorageError) -> Bool {

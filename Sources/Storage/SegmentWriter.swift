@@ -1,4 +1,5 @@
 internal import Blocks
+internal import Encryption
 internal import Glibc
 
 /// Where a frame went.
@@ -31,7 +32,7 @@ public struct SegmentWriter: ~Copyable {
 
     let file: OpenFile
     private let options: StorageOptions
-    private var frameCount: UInt64 = 0
+    var frameCount: UInt64 = 0
     private var recordCount: UInt64 = 0
     private var blockCount: UInt64 = 0
     /// The descriptors of all frames: the footer to be.
@@ -39,12 +40,19 @@ public struct SegmentWriter: ~Copyable {
     private var reservedTo: UInt64 = 0
     private var failure: StorageError?
     /// Header, descriptors and packed payloads of the frame being written; reused.
-    private var head: [UInt8] = []
+    var head: [UInt8] = []
+    /// The descriptors of that frame, in clear; reused.
+    var frameTable: [UInt8] = []
+    /// Encrypts frames; nil in a vault in clear.
+    var encryptor: FrameEncryptor?
     /// Padding behind page-aligned payloads.
     private let zeros = [UInt8](repeating: 0, count: SegmentFormat.pageBytes)
 
     /// Goes on with a file whose header is written and durable, and which has nothing behind it.
-    init(file: consuming OpenFile, header: SegmentHeader, options: StorageOptions) {
+    init(
+        file: consuming OpenFile, header: SegmentHeader, options: StorageOptions, keys: VaultKeys? = nil
+    ) throws(StorageError) {
+        encryptor = try FrameEncryptor.make(keys, header, path: file.path, after: FrameChain())
         self.file = file
         self.header = header
         self.options = options
@@ -59,7 +67,9 @@ public struct SegmentWriter: ~Copyable {
     ) throws(StorageError) {
         var scan = try SegmentScan(reader, durableTo: durableTo)
         var (table, frames, records, blocks) = ([UInt8](), UInt64(0), UInt64(0), UInt64(0))
+        var chain = FrameChain()
         while let frame = try scan.next() {
+            chain = frame.chain
             table.append(contentsOf: frame.descriptorBytes)
             frames += 1
             records += UInt64(frame.descriptors.count)
@@ -73,6 +83,7 @@ public struct SegmentWriter: ~Copyable {
         }
         // Makes the cut, and what was written but perhaps not synced by the run before, durable from here on.
         try file.synchronize()
+        encryptor = try FrameEncryptor.make(reader.keys, reader.header, path: reader.path, after: chain)
         self.file = file
         header = reader.header
         self.options = options
@@ -107,11 +118,11 @@ public struct SegmentWriter: ~Copyable {
             throw .tooLarge(what: "a frame", bytes: length, limit: options.frameBytesMax)
         }
         // The footer's length is a 32-bit field, far above what a segment of sensible size needs.
-        guard table.count + frame.descriptorBytes <= Int(Int32.max) else {
+        guard table.count + frame.storedDescriptorBytes <= Int(Int32.max) else {
             throw .tooLarge(what: "a footer", bytes: table.count + frame.descriptorBytes, limit: Int(Int32.max))
         }
         reserve(UInt64(length))
-        let blocks = encode(frame)
+        let blocks = try encode(frame)
         do throws(StorageError) {
             unsafe try write(frame.aligned, from: frame.pool)
         } catch {
@@ -119,8 +130,7 @@ public struct SegmentWriter: ~Copyable {
             throw error
         }
         let place = AppendedFrame(offset: size, length: UInt64(length), blocks: blocks)
-        let descriptors = SegmentFormat.frameHeaderBytes..<SegmentFormat.frameHeaderBytes + frame.descriptorBytes
-        table.append(contentsOf: head[descriptors])
+        table.append(contentsOf: frameTable)
         size += UInt64(length)
         frameCount += 1
         recordCount += UInt64(frame.recordCount)
@@ -145,16 +155,7 @@ public struct SegmentWriter: ~Copyable {
     public mutating func seal() throws(StorageError) {
         // First the frames, so that the footer can vouch for them as durable.
         try synchronize()
-        let length = SegmentFormat.roundedUp(
-            SegmentFormat.frameHeaderBytes + table.count + SegmentFormat.trailerBytes)
-        head.removeAll(keepingCapacity: true)
-        FrameHeader(
-            kind: SegmentFormat.footerFrame, header: header, offset: size, length: UInt64(length), sequence: frameCount,
-            durableTo: durableTo, recordCount: UInt32(recordCount), descriptorBytes: UInt32(table.count), packedBytes: 0
-        ).append(to: &head)
-        head.append(contentsOf: table)
-        FrameHeader.seal(&head, descriptorBytes: table.count)
-        head.pad(to: length - SegmentFormat.trailerBytes)
+        let length = try encodeFooter(table, recordCount: recordCount)
         SegmentTrailer(
             header: header, footerOffset: size, footerLength: UInt64(length), frameCount: frameCount,
             recordCount: recordCount, blockCount: blockCount
@@ -198,31 +199,6 @@ public struct SegmentWriter: ~Copyable {
         let step = max(options.preallocationBytes, length)
         file.reserve(from: size, count: step)
         reservedTo = size + step
-    }
-
-    /// Puts header, descriptors and packed payloads into `head`, and returns where the blocks will be.
-    private mutating func encode(_ frame: borrowing FrameBuilder) -> [BlockLocation] {
-        head.removeAll(keepingCapacity: true)
-        head.reserveCapacity(frame.headBytes)
-        FrameHeader(
-            kind: SegmentFormat.dataFrame, header: header, offset: size, length: UInt64(frame.byteCount),
-            sequence: frameCount, durableTo: durableTo, recordCount: UInt32(frame.recordCount),
-            descriptorBytes: UInt32(frame.descriptorBytes), packedBytes: UInt32(frame.packed.count)
-        ).append(to: &head)
-        let packedStart = size + UInt64(SegmentFormat.frameHeaderBytes + frame.descriptorBytes)
-        let alignedStart = size + UInt64(frame.headBytes)
-        var blocks: [BlockLocation] = []
-        blocks.reserveCapacity(frame.blockCount)
-        for staged in frame.staged {
-            var descriptor = staged.descriptor
-            descriptor.payloadOffset += staged.isPageAligned ? alignedStart : packedStart
-            descriptor.append(to: &head)
-            if case .block = descriptor.kind { blocks.append(descriptor.location(in: header.number)) }
-        }
-        FrameHeader.seal(&head, descriptorBytes: frame.descriptorBytes)
-        head.append(contentsOf: frame.packed)
-        head.pad(to: frame.headBytes)
-        return blocks
     }
 
     /// Writes `head`, then each page-aligned payload from its buffer with zeros up to the next page.

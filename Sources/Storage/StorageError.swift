@@ -21,6 +21,11 @@ public enum StorageError: Error, Hashable, Sendable {
     case tooLarge(what: String, bytes: Int, limit: Int)
     /// The block is stored in a way that this release cannot read.
     case unknownCodec(path: String, offset: UInt64, codec: UInt8)
+    /// The segment is encrypted, and the vault was opened without keys; or the other way round: a segment in clear has no
+    /// place in a vault with keys. Somebody changed the vault's files.
+    case otherProtection(path: String, isEncrypted: Bool)
+    /// OpenSSL refused. Stop.
+    case encryption(path: String, reason: String)
     /// An earlier write or sync of this segment failed; what was appended since the last sync is not to be relied on.
     case poisoned(path: String, cause: String)
     /// The segment is sealed and takes nothing more.
@@ -55,6 +60,14 @@ extension StorageError: CustomStringConvertible {
         case .unknownCodec(let path, let offset, let codec):
             return "the block in \(path) at offset \(offset) is stored with codec \(codec), which this release does "
                 + "not know. Use a release that does"
+        case .otherProtection(let path, true):
+            return "\(path) is encrypted, and this vault has no keys: its vault.json or keys.json was replaced. "
+                + "Restore both from a copy"
+        case .otherProtection(let path, false):
+            return "\(path) is not encrypted, and this vault's segments are: it was put there by somebody else. "
+                + "Move it out of the vault"
+        case .encryption(let path, let reason):
+            return "\(path): \(reason)"
         case .poisoned(let path, let cause):
             return "\(path) takes nothing more after an earlier failure: \(cause)"
         case .alreadySealed(let path):

@@ -29,6 +29,13 @@ public struct VaultID: Hashable, Sendable, BitwiseCopyable {
 }
 
 extension VaultID {
+    /// Its 16 bytes, in the order in which ``description`` spells them.
+    public var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return bytes
+    }
+
     /// Appends its 16 bytes, in the order in which ``description`` spells them.
     func append(to bytes: inout [UInt8]) {
         bytes.appendLittleEndian(high.byteSwapped)

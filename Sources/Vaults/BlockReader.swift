@@ -8,16 +8,12 @@ internal import Storage
 struct BlockReader: Sendable {
     private let catalog: RocksCatalog
     private let store: FileBlockStore
-    private let hasher: OpenSSLBlockHasher
+    private let fingerprints: VaultFingerprints
 
     init(catalog: RocksCatalog, store: FileBlockStore) throws(VaultError) {
         self.catalog = catalog
         self.store = store
-        do throws(BlocksError) {
-            hasher = try OpenSSLBlockHasher()
-        } catch {
-            throw .blocks(error)
-        }
+        fingerprints = try VaultFingerprints(keys: store.directory.keys)
     }
 
     /// Calls `body` with the bytes of a piece; `object` is for messages.
@@ -50,7 +46,9 @@ struct BlockReader: Sendable {
         guard located.location.rawLength >= piece.skip + piece.length,
             Int(located.location.rawLength) <= pool.blockSize.bytes
         else { throw .storage("the index gives a block of \(located.location.rawLength) bytes another length") }
-        try asVaultError { () throws(StorageError) in try store.read(located.location, into: buffer, of: pool) }
+        try asVaultError { () throws(StorageError) in
+            try store.read(located.location, of: piece.fingerprint, into: buffer, of: pool)
+        }
     }
 
     /// The bytes of the block that a piece lies in, proven, and at least as many as the piece needs.
@@ -69,19 +67,14 @@ struct BlockReader: Sendable {
         let location = BlockLocation(place)
         let block: [UInt8]
         do {
-            block = try store.read(location)
+            block = try store.read(location, of: fingerprint)
         } catch {
             throw damaged("\(error)")
         }
         let file = store.directory.path(of: location.segment)
-        let found: Fingerprint
-        do throws(BlocksError) {
-            found = unsafe try hasher.fingerprint(of: block.span.bytes)
-        } catch {
-            throw .blocks(error)
-        }
+        let found = unsafe try fingerprints.fingerprint(of: block.span.bytes)
         guard found == fingerprint else {
-            throw damaged("its bytes in \(file) at offset \(location.payloadOffset) have another SHA-256")
+            throw damaged("its bytes in \(file) at offset \(location.payloadOffset) have another fingerprint")
         }
         guard Int(piece.skip) + Int(piece.length) <= block.count else {
             throw damaged("it has \(block.count) bytes, the manifest needs \(Int(piece.skip) + Int(piece.length))")

@@ -66,7 +66,7 @@ struct SegmentApplication {
         case .block(let fingerprint, let place):
             if checksBlocks {
                 do throws(StorageError) {
-                    _ = try reader.read(place)
+                    _ = try reader.read(place, of: fingerprint)
                 } catch {
                     guard case .damaged = error else { throw .storage(error.description) }
                     damage.append("block \(fingerprint): \(error.description)")

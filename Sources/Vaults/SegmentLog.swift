@@ -74,7 +74,7 @@ struct SegmentLog: ~Copyable {
     }
 
     private func makeFrame(_ pool: BlockPool) -> FrameBuilder {
-        FrameBuilder(pool: pool, options: store.directory.options)
+        FrameBuilder(pool: pool, options: store.directory.options, isEncrypted: store.directory.keys != nil)
     }
 
     private mutating func write(_ frame: borrowing FrameBuilder) throws(VaultError) -> [BlockLocation] {

@@ -23,17 +23,20 @@ public struct VaultDescription: Sendable, Hashable {
     public var created: UInt64
     /// How new blocks are made smaller, unless a run says otherwise.
     public var compression: CompressionMethod
+    /// True when everything in it is encrypted, with keys that ``VaultLayout/keys`` has.
+    public var isEncrypted: Bool
 
     /// The id as 32 hexadecimal digits.
     public var idText: String { id.description }
 
     /// A new vault's description with a random id.
-    init(blockSize: BlockSize, created: UInt64, compression: CompressionMethod = VaultDescription.standardCompression) {
+    init(blockSize: BlockSize, created: UInt64, compression: CompressionMethod, isEncrypted: Bool) {
         format = Self.currentFormat
         id = VaultID.random()
         self.blockSize = blockSize
         self.created = created
         self.compression = compression
+        self.isEncrypted = isEncrypted
     }
 
     /// What new vaults do unless told otherwise.
@@ -77,6 +80,10 @@ public struct VaultDescription: Sendable, Hashable {
         self.id = id
         self.blockSize = blockSize
         created = file.created
+        isEncrypted = file.encryption != nil
+        guard file.encryption == nil || file.encryption == Self.cipher, format > 1 || !isEncrypted else {
+            throw .damagedDescription(path: path, reason: "it names the encryption \(file.encryption ?? "")")
+        }
         guard let text = file.compression else {
             compression = .none
             return
@@ -91,7 +98,7 @@ public struct VaultDescription: Sendable, Hashable {
     func write(to layout: VaultLayout) throws(VaultError) {
         let file = File(
             format: format, id: id.description, block_size: blockSize.bytes, created: created,
-            compression: format > 1 ? compression.description : nil)
+            compression: format > 1 ? compression.description : nil, encryption: isEncrypted ? Self.cipher : nil)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         let data: Data
@@ -116,7 +123,11 @@ public struct VaultDescription: Sendable, Hashable {
         var created: UInt64
         /// From format 2 on.
         var compression: String?
+        /// From format 2 on; missing for a vault in clear.
+        var encryption: String?
     }
+
+    private static let cipher = "aes-256-gcm"
 }
 
 /// Bytes as lower-case hexadecimal digits.

@@ -11,6 +11,16 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
     case formatVersion(path: String, found: Int, known: ClosedRange<Int>)
     /// The vault's format does not know what was asked for; an upgrade brings it. Stop.
     case needsUpgrade(path: String, found: Int, feature: String)
+    /// The vault is encrypted and no secret was given. Stop.
+    case needsKey(path: String, kinds: [String])
+    /// The secret that was given opens none of the vault's keys. Stop.
+    case wrongKey(path: String)
+    /// A secret was given for a vault that is not encrypted. Stop.
+    case notEncrypted(path: String)
+    /// `keys.json` is missing, damaged, or of another vault. Stop.
+    case damagedKeys(path: String, reason: String)
+    /// OpenSSL refused, or a secret is too weak. Stop.
+    case encryption(String)
     /// There is a vault already where one was to be made. Stop.
     case alreadyAVault(path: String)
     /// `vault.json` cannot be read. Stop.
@@ -47,6 +57,16 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
             "vault \(path) has format \(found), this oxbow reads formats \(known.lowerBound) to \(known.upperBound); use the oxbow that wrote it, or a newer one"
         case .needsUpgrade(let path, let found, let feature):
             "vault \(path) has format \(found), which knows no \(feature); run `oxbow vault upgrade --vault \(path)` first (older releases of oxbow cannot read it then)"
+        case .needsKey(let path, let kinds):
+            "vault \(path) is encrypted; say --key-file, --passphrase-file or --key-command (it opens with: \(kinds.joined(separator: ", ")))"
+        case .wrongKey(let path):
+            "the key does not open vault \(path): it is another vault's, or was replaced by `oxbow vault rekey`; try the right one"
+        case .notEncrypted(let path):
+            "a key was given, and vault \(path) is not encrypted; leave the key out. If it was encrypted before, somebody changed its vault.json: restore that from a copy"
+        case .damagedKeys(let path, let reason):
+            "\(path) cannot be used: \(reason). Restore the file from a copy; without it the vault cannot be read"
+        case .encryption(let reason):
+            reason
         case .alreadyAVault(let path):
             "\(path) is a vault already; `oxbow vault info` tells about it"
         case .damagedDescription(let path, let reason):

@@ -1,5 +1,6 @@
 public import Catalog
 internal import Blocks
+internal import Encryption
 internal import Storage
 
 /// What `oxbow vault info` says of a vault, without reading its data.
@@ -12,19 +13,27 @@ public struct VaultInformation: Sendable {
     public var segmentBytes: UInt64 = 0
     /// Rows and bytes of the catalog, as RocksDB estimates them.
     public var catalog: CatalogStatistics
+    /// The kinds of secrets that open it; empty for a vault in clear.
+    public var opensWith: [String] = []
+    /// The epoch of the data key that encrypts what is written now; nil for a vault in clear.
+    public var keyEpoch: UInt32?
     /// The process that writes to it now, as it wrote itself into the lock file; nil when none does.
     public var writer: String?
 
     /// Looks at the vault of a reader.
     public init(_ reader: VaultReader) throws(VaultError) {
         about = reader.about
-        let store = VaultRecovery.store(reader.layout, reader.about)
+        let store = reader.store
         for number in try asVaultError({ () throws(StorageError) in try store.segmentNumbers() }) {
             segments += 1
             segmentBytes += try asVaultError { () throws(StorageError) in try store.directory.openSegment(number).size()
             }
         }
         catalog = reader.catalog.statistics
+        if let keys = reader.keys {
+            opensWith = try VaultKeyring.read(reader.layout, reader.about).kinds.map(\.rawValue)
+            keyEpoch = keys.currentEpoch
+        }
         writer = VaultLock.holder(reader.layout)
     }
 }
@@ -40,7 +49,7 @@ public struct VaultInspection: Sendable {
 
     /// Looks at every segment's header and footer, at the frames of unsealed ones, and at every entry of the block index.
     public init(_ reader: VaultReader) throws(VaultError) {
-        let store = VaultRecovery.store(reader.layout, reader.about)
+        let store = reader.store
         var sizes: [UInt64: UInt64] = [:]
         let numbers = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }
         for number in numbers {
@@ -92,7 +101,7 @@ public struct VaultInspection: Sendable {
             }
         }
         blocks = count
-        let store = VaultRecovery.store(reader.layout, reader.about)
+        let store = reader.store
         for (segment, count) in missing.sorted(by: { $0.key < $1.key }) {
             problems.append(
                 "\(count) blocks are in \(store.directory.path(of: segment)), which is missing; restore it from a copy")

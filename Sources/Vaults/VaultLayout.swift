@@ -1,6 +1,7 @@
 /// Where a vault keeps what, below its folder.
 ///
 /// - `vault.json`: what the vault is (``VaultDescription``); written once.
+/// - `keys.json`: the vault's keys, wrapped; only where it is encrypted.
 /// - `lock`: held by the one writer (``VaultLock``).
 /// - `segments/`: the truth (Storage).
 /// - `catalog/`: RocksDB, a view that `oxbow rebuild` makes anew from the segments.
@@ -20,6 +21,8 @@ public struct VaultLayout: Sendable, Hashable {
 
     /// The vault's description.
     public var description: String { "\(root)/vault.json" }
+    /// The wrapped keys of an encrypted vault.
+    public var keys: String { "\(root)/keys.json" }
     /// The writer's lock file.
     public var lock: String { "\(root)/lock" }
     /// The folder of segment files.

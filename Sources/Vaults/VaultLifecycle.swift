@@ -1,22 +1,29 @@
 public import Blocks
 public import Compression
+public import Encryption
 internal import Storage
 
 /// Makes vaults, and changes what may change of them.
 public enum VaultLifecycle {
-    /// Makes an empty vault in the folder `path`, which must be new or empty.
+    /// Makes an empty vault in the folder `path`, which must be new or empty; an encrypted one when there is a secret.
     public static func create(
-        at path: String, blockSize: BlockSize? = nil, compression: CompressionMethod? = nil
+        at path: String, blockSize: BlockSize? = nil, compression: CompressionMethod? = nil,
+        secret: VaultSecret? = nil
     ) throws(VaultError) -> VaultDescription {
         let layout = VaultLayout(root: path)
         try prepareFolder(layout)
         let lock = try VaultLock(layout)
         if (try? VaultDescription(reading: layout)) != nil { throw .alreadyAVault(path: layout.root) }
-        let about = try describe(layout, blockSize: blockSize, compression: compression)
+        let about = try describe(layout, blockSize: blockSize, compression: compression, secret: secret)
         // Whole at once: a reader must not find a vault without segments or catalog.
-        _ = try VaultRecovery.openForWriting(layout, about)
+        _ = try VaultRecovery.openForWriting(layout, about, VaultKeyring.unlock(layout, about, secret))
         _ = consume lock
         return about
+    }
+
+    /// True when the vault in the folder `path` opens with a secret only.
+    public static func needsKey(_ path: String) -> Bool {
+        (try? VaultDescription(reading: VaultLayout(root: path)))?.isEncrypted ?? false
     }
 
     /// Moves a vault to the current format; the format it had.
@@ -41,6 +48,30 @@ public enum VaultLifecycle {
         }
     }
 
+    /// Changes what opens an encrypted vault, or begins a new epoch of its data keys. Writes `keys.json` and no data.
+    ///
+    /// `new` replaces everything that opened the vault, or comes beside it with `keepingOthers`; nil leaves that as it is.
+    /// `startsEpoch`: what is written from now on is encrypted with a new key.
+    public static func rekey(
+        at path: String, with secret: VaultSecret, to new: VaultSecret?, keepingOthers: Bool = false,
+        startsEpoch: Bool = false
+    ) throws(VaultError) {
+        let layout = VaultLayout(root: path)
+        let about = try VaultDescription(reading: layout)
+        guard about.isEncrypted else { throw .notEncrypted(path: layout.root) }
+        // A writer goes on with the keys that it has; two that change them would undo one another.
+        let lock = try VaultLock(layout)
+        let file = try VaultKeyring.read(layout, about)
+        let changed = try VaultKeyring.asVaultError(layout) { () throws(EncryptionError) in
+            var file = file
+            if startsEpoch { file = try file.withNextEpoch(secret) }
+            if let new { file = try file.reopened(by: new, with: secret, keepingOthers: keepingOthers) }
+            return file
+        }
+        try VaultKeyring.write(changed, layout)
+        _ = consume lock
+    }
+
     private static func change(
         at path: String, _ body: (inout VaultDescription) throws(VaultError) -> Void
     ) throws(VaultError) {
@@ -61,13 +92,13 @@ public enum VaultLifecycle {
         let names = try namesInFolder(layout.root)
         guard !names.contains("vault.json") else { return }
         // A half-made vault has nothing else: it is finished now.
-        let own: Set = ["lock", "vault.json.new", "segments", "catalog"]
+        let own: Set = ["lock", "vault.json.new", "keys.json", "keys.json.new", "segments", "catalog"]
         guard names.allSatisfy(own.contains) else { throw .notEmpty(path: layout.root) }
     }
 
     /// Reads `vault.json`, or writes a new one when the vault has none yet.
     static func describe(
-        _ layout: VaultLayout, blockSize: BlockSize?, compression: CompressionMethod?
+        _ layout: VaultLayout, blockSize: BlockSize?, compression: CompressionMethod?, secret: VaultSecret?
     ) throws(VaultError) -> VaultDescription {
         do throws(VaultError) {
             let about = try VaultDescription(reading: layout)
@@ -80,7 +111,14 @@ public enum VaultLifecycle {
             guard case .notAVault = error else { throw error }
             let about = VaultDescription(
                 blockSize: blockSize ?? .standard, created: wallClock(),
-                compression: compression ?? VaultDescription.standardCompression)
+                compression: compression ?? VaultDescription.standardCompression, isEncrypted: secret != nil)
+            if let secret {
+                // Before the description, which makes it a vault: one without keys could never be read.
+                let file = try VaultKeyring.asVaultError(layout) { () throws(EncryptionError) in
+                    try KeyFile(.random(vault: about.id.bytes), openedBy: secret)
+                }
+                try VaultKeyring.write(file, layout)
+            }
             try about.write(to: layout)
             return about
         }

@@ -1,5 +1,6 @@
 internal import Blocks
 public import Catalog
+public import Encryption
 public import Objects
 internal import Storage
 
@@ -15,14 +16,19 @@ public final class VaultReader: Sendable {
     /// The catalog; all of `Catalog`'s queries work on it.
     public let catalog: RocksCatalog
     private let blocks: BlockReader
+    /// The segment files.
+    let store: FileBlockStore
+    /// The vault's keys; nil for a vault in clear.
+    var keys: VaultKeys? { store.directory.keys }
 
-    /// Opens the vault in the folder `path`. When no writer has it and a crash left a tail behind the catalog's checkpoint,
-    /// that tail is applied first.
-    public convenience init(opening path: String) throws(VaultError) {
+    /// Opens the vault in the folder `path`; `secret` opens the keys of an encrypted one. When no writer has it and a crash
+    /// left a tail behind the catalog's checkpoint, that tail is applied first.
+    public convenience init(opening path: String, secret: VaultSecret? = nil) throws(VaultError) {
         let layout = VaultLayout(root: path)
         let about = try VaultDescription(reading: layout)
-        let catalog = try VaultRecovery.openForReading(layout, about)
-        try self.init(layout: layout, about: about, catalog: catalog, store: VaultRecovery.store(layout, about))
+        let keys = try VaultKeyring.unlock(layout, about, secret)
+        let catalog = try VaultRecovery.openForReading(layout, about, keys)
+        try self.init(layout: layout, about: about, catalog: catalog, store: VaultRecovery.store(layout, about, keys))
     }
 
     /// A reader that shares the catalog and the segment files of a writer in this process.
@@ -31,6 +37,7 @@ public final class VaultReader: Sendable {
         self.layout = layout
         self.about = about
         self.catalog = catalog
+        self.store = store
         blocks = try BlockReader(catalog: catalog, store: store)
     }
 

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Catalog
+public import Encryption
 internal import Glibc
 internal import Storage
 
@@ -21,18 +22,22 @@ public enum VaultRebuild {
     /// every block, and leaves damaged ones out of the index, so that the next replay of their traffic stores them again.
     /// `progress` is called with the number of segments read and of all.
     public static func run(
-        at path: String, checksBlocks: Bool = false,
+        at path: String, secret: VaultSecret? = nil, checksBlocks: Bool = false,
         progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
     ) throws(VaultError) -> Report {
         let layout = VaultLayout(root: path)
         let about = try VaultDescription(reading: layout)
         let lock = try VaultLock(layout)
-        let store = VaultRecovery.store(layout, about)
+        let keys = try VaultKeyring.unlock(layout, about, secret)
+        let store = VaultRecovery.store(layout, about, keys)
+        let protection = try VaultRecovery.protection(layout, keys)
         let fresh = layout.catalog + ".new"
         if try folderExists(fresh) { try removeFolder(fresh) }
         var report = Report()
         do {
-            let catalog = try asVaultError { () throws(CatalogError) in try RocksCatalog(path: fresh, mode: .create) }
+            let catalog = try asVaultError { () throws(CatalogError) in
+                try RocksCatalog(path: fresh, mode: .create, protection: protection)
+            }
             let numbers = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }
             for number in numbers {
                 progress(UInt64(report.segments), UInt64(numbers.count))

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Catalog
+internal import Encryption
 internal import Glibc
 internal import Storage
 
@@ -18,20 +19,33 @@ struct VaultRecovery: ~Copyable {
     }
 
     /// The store of a vault's segment files.
-    static func store(_ layout: VaultLayout, _ about: VaultDescription) -> FileBlockStore {
-        FileBlockStore(SegmentDirectory(path: layout.segments, vault: about.id, blockSize: about.blockSize))
+    static func store(_ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?) -> FileBlockStore {
+        FileBlockStore(SegmentDirectory(path: layout.segments, vault: about.id, blockSize: about.blockSize, keys: keys))
+    }
+
+    /// What protects the catalog of a vault with keys.
+    static func protection(_ layout: VaultLayout, _ keys: VaultKeys?) throws(VaultError) -> CatalogProtection? {
+        guard let keys else { return nil }
+        let made = try VaultKeyring.asVaultError(layout) { () throws(EncryptionError) in try CatalogProtection(keys) }
+        guard let made else {
+            throw .catalog("the RocksDB that is installed cannot be given an encrypted file system; use version 7.8")
+        }
+        return made
     }
 
     /// Room that opening the catalog for writing takes at most beside the rows themselves: manifest, options, logs.
     static let catalogRoomBytes: UInt64 = 1 << 20
 
     /// Opens catalog and log for the holder of the vault's lock.
-    static func openForWriting(_ layout: VaultLayout, _ about: VaultDescription) throws(VaultError) -> Recovered {
-        let store = store(layout, about)
+    static func openForWriting(
+        _ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?
+    ) throws(VaultError) -> Recovered {
+        let store = store(layout, about, keys)
+        let protection = try protection(layout, keys)
         try requireRoom(catalogRoomBytes, at: layout.root)
         try makeFolder(layout.segments)
         let catalog = try asVaultError { () throws(CatalogError) in
-            try RocksCatalog(path: layout.catalog, mode: .create)
+            try RocksCatalog(path: layout.catalog, mode: .create, protection: protection)
         }
         return try recover(catalog, store)
     }
@@ -39,10 +53,13 @@ struct VaultRecovery: ~Copyable {
     /// The catalog for a reader. Applies the tail first when a crash left one and no writer has the vault, so that readers
     /// see what was durable then. A vault that is in order, or cannot be locked (a writer has it, or it is on a read-only
     /// medium), is left as it is: readers do not stand in a writer's way.
-    static func openForReading(_ layout: VaultLayout, _ about: VaultDescription) throws(VaultError) -> RocksCatalog {
+    static func openForReading(
+        _ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?
+    ) throws(VaultError) -> RocksCatalog {
+        let protection = try protection(layout, keys)
         do throws(CatalogError) {
-            let catalog = try RocksCatalog(path: layout.catalog, mode: .readOnly)
-            if try !isBehind(catalog, store(layout, about)) { return catalog }
+            let catalog = try RocksCatalog(path: layout.catalog, mode: .readOnly, protection: protection)
+            if try !isBehind(catalog, store(layout, about, keys)) { return catalog }
         } catch {
             switch error {
             // A lost catalog is made anew below, and one whose making a crash cut short is finished.
@@ -51,11 +68,13 @@ struct VaultRecovery: ~Copyable {
             }
         }
         do throws(VaultError) {
-            try runIfUnlocked(layout, about)
+            try runIfUnlocked(layout, about, keys)
         } catch .system(_, _, ENOSPC) {
             // Without room the tail stays where it is; what the catalog knows can be read all the same.
         }
-        return try asVaultError { () throws(CatalogError) in try RocksCatalog(path: layout.catalog, mode: .readOnly) }
+        return try asVaultError { () throws(CatalogError) in
+            try RocksCatalog(path: layout.catalog, mode: .readOnly, protection: protection)
+        }
     }
 
     /// True when the log goes on behind what the catalog knows. What cannot be read counts as that, and is named by the
@@ -70,14 +89,16 @@ struct VaultRecovery: ~Copyable {
         return size > max(checkpoint.offset, UInt64(SegmentHeader.byteCount))
     }
 
-    private static func runIfUnlocked(_ layout: VaultLayout, _ about: VaultDescription) throws(VaultError) {
+    private static func runIfUnlocked(
+        _ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?
+    ) throws(VaultError) {
         let lock: VaultLock
         do throws(VaultError) {
             lock = try VaultLock(layout)
         } catch {
             return
         }
-        _ = try openForWriting(layout, about)
+        _ = try openForWriting(layout, about, keys)
         _ = consume lock
     }
 

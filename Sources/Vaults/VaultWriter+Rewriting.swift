@@ -113,13 +113,14 @@ extension VaultWriter {
                 range: place.payloadOffset..<place.payloadOffset + UInt64(place.storedLength), reason: reason)
         }
         do throws(StorageError) {
-            try store.read(place, into: buffer, of: pool)
+            try store.read(place, of: fingerprint, into: buffer, of: pool)
         } catch {
             guard case .damaged = error else { throw .storage(error.description) }
             throw damaged(error.description)
         }
         var block = BlockDescriptor(transfer: TransferID(0), offset: 0, length: place.rawLength, buffer: buffer)
         block.fingerprint = try hash(buffer, count: Int(place.rawLength))
+        block.isKeyed = true
         guard block.fingerprint == fingerprint else { throw damaged("its bytes have another fingerprint") }
         rewrite.copies.append(block)
         isKept = true
@@ -135,15 +136,11 @@ extension VaultWriter {
         rewrite.copies.removeAll(keepingCapacity: true)
     }
 
-    /// The fingerprint of a buffer's bytes.
+    /// The vault's fingerprint of a buffer's bytes.
     func hash(_ buffer: BlockBuffer, count: Int) throws(VaultError) -> Fingerprint {
-        do throws(BlocksError) {
-            let hasher = try OpenSSLBlockHasher()
-            return try pool.withBytes(of: buffer, count: count) { bytes throws(BlocksError) in
-                try hasher.fingerprint(of: bytes)
-            }
-        } catch {
-            throw .blocks(error)
+        let fingerprints = try VaultFingerprints(keys: keys)
+        return try pool.withBytes(of: buffer, count: count) { bytes throws(VaultError) in
+            try fingerprints.fingerprint(of: bytes)
         }
     }
 

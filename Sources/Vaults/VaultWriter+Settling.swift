@@ -98,6 +98,7 @@ extension VaultWriter {
         guard filled == Int(item.length) else { return nil }
         var block = BlockDescriptor(transfer: TransferID(0), offset: 0, length: item.length, buffer: buffer)
         block.fingerprint = try hash(buffer, count: filled)
+        block.isKeyed = true
         return block
     }
 

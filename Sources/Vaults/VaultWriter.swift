@@ -1,6 +1,7 @@
 public import Blocks
 internal import Catalog
 public import Compression
+public import Encryption
 internal import Objects
 internal import Storage
 
@@ -41,20 +42,31 @@ public struct VaultWriter: ~Copyable {
     private var packer: BlockPacker
     /// The collection under way.
     var collection: Collection?
+    /// The vault's keys; nil for a vault in clear.
+    let keys: VaultKeys?
 
     /// Opens the vault in the folder `path` for writing, or makes one. `blockSize` counts for a new vault; for an existing
     /// one it must be nil or the vault's own. `compression` is for the blocks of this run and what a new vault is set to;
-    /// nil is what the vault is set to.
+    /// nil is what the vault is set to. `secret` opens the keys of an encrypted vault; a new vault is encrypted when there
+    /// is one.
     public init(
-        path: String, blockSize: BlockSize? = nil, compression: CompressionMethod? = nil,
+        path: String, blockSize: BlockSize? = nil, compression: CompressionMethod? = nil, secret: VaultSecret? = nil,
         durability: Durability = Durability(), poolBytes: Int = BlockPool.defaultBudgetBytes
     ) throws(VaultError) {
         let layout = VaultLayout(root: path)
         try VaultLifecycle.prepareFolder(layout)
         let lock = try VaultLock(layout)
-        let about = try VaultLifecycle.describe(layout, blockSize: blockSize, compression: compression)
+        let about = try VaultLifecycle.describe(
+            layout, blockSize: blockSize, compression: compression, secret: secret)
+        let keys = try VaultKeyring.unlock(layout, about, secret)
         let pool = try makeBlockPool(about.blockSize, poolBytes)
-        let recovered = try VaultRecovery.openForWriting(layout, about)
+        let packer: BlockPacker
+        do throws(EncryptionError) {
+            packer = try BlockPacker(compression ?? about.compression, blockSize: about.blockSize, keys: keys)
+        } catch {
+            throw .encryption(error.description)
+        }
+        let recovered = try VaultRecovery.openForWriting(layout, about, keys)
         let catalog = recovered.catalog
         let store = recovered.store
         counters.tornBytes = recovered.tornBytes
@@ -68,7 +80,8 @@ public struct VaultWriter: ~Copyable {
         self.store = store
         self.pool = pool
         self.compression = compression ?? about.compression
-        packer = BlockPacker(self.compression, blockSize: about.blockSize)
+        self.packer = packer
+        self.keys = keys
         ledger = Ledger(store: catalog, blockSize: about.blockSize.bytes)
         lastCommit = monotonicClock()
     }
@@ -80,12 +93,14 @@ public struct VaultWriter: ~Copyable {
 
     /// What brings blocks into their stored form on other threads, before batches come here.
     public func makePreparation() -> BlockPreparation {
-        BlockPreparation(catalog: catalog, compression: compression)
+        BlockPreparation(catalog: catalog, compression: compression, keys: keys)
     }
 
     /// Stores a batch and applies its steps; commits when one is due. The pool buffers of the batch are free to be reused
     /// when this returns.
     public mutating func append(_ batch: IngestBatch) throws(VaultError) {
+        var batch = batch
+        try asVaultError { () throws(EncryptionError) in try VaultFingerprints.key(&batch.blocks, keys) }
         try storeBlocks(of: batch)
         var stepIndex = 0
         for (blockIndex, block) in batch.blocks.enumerated() {
@@ -184,7 +199,11 @@ public struct VaultWriter: ~Copyable {
         let missing = try asVaultError { () throws(CatalogError) in try catalog.missing(of: fingerprints) }
         guard !missing.isEmpty else { return }
         var blocks = missing.map { batch.blocks[candidates[$0]] }
-        for index in blocks.indices { packer.pack(&blocks[index], in: pool) }
+        do throws(EncryptionError) {
+            for index in blocks.indices { try packer.pack(&blocks[index], in: pool) }
+        } catch {
+            throw .encryption(error.description)
+        }
         for (block, place) in zip(blocks, try log.append(blocks, in: pool)) {
             unpublished[block.fingerprint] = place
             counters.newBlocks += 1
@@ -217,5 +236,14 @@ func makeBlockPool(_ blockSize: BlockSize, _ bytes: Int) throws(VaultError) -> B
         return try BlockPool(blockSize: blockSize, budgetBytes: bytes)
     } catch {
         throw .blocks(error)
+    }
+}
+
+/// Runs a call that encrypts and words its error as the vault's.
+func asVaultError<Value>(_ body: () throws(EncryptionError) -> Value) throws(VaultError) -> Value {
+    do {
+        return try body()
+    } catch {
+        throw .encryption(error.description)
     }
 }

@@ -87,9 +87,9 @@ struct CollectCommand: ParsableCommand {
     private func collect(_ options: CollectionOptions) throws -> CollectionReport {
         let path = try vault.path()
         // Who means to collect a vault has one: nothing is made here.
-        _ = try VaultReader(opening: path)
+        _ = try vault.openForReading()
         do {
-            var writer = try VaultWriter(path: path)
+            var writer = try VaultWriter(path: path, secret: try vault.secret())
             let report = try writer.collect(options, now: UInt64(Date().timeIntervalSince1970 * 1e9))
             try writer.close()
             return report

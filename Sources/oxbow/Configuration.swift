@@ -7,6 +7,9 @@ struct Configuration: Codable {
     var vault: String?
     var blockSize: String?
     var compression: String?
+    var keyFile: String?
+    var passphraseFile: String?
+    var keyCommand: String?
     var dialect: String?
     var keyLogs: [String]?
     var keyWait: String?
@@ -39,6 +42,9 @@ struct Configuration: Codable {
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case compression
+        case keyFile = "key-file"
+        case passphraseFile = "passphrase-file"
+        case keyCommand = "key-command"
         case vault, dialect, filter, scope, hashers, memory, tenants, interfaces, snaplen, buffer, promiscuous, user
         case statistics, queue
         case keyLogs = "keys"

@@ -52,7 +52,7 @@ struct DoctorCommand: ParsableCommand {
         live.isPromiscuous = promiscuous || configured.promiscuous ?? false
         let findings = Examination(
             interfaces: interfaces.isEmpty ? configured.interfaces ?? [] : interfaces, live: live,
-            vault: try? vault.path()
+            vault: try? vault.path(), secret: try vault.secret()
         ).run()
         for finding in findings {
             if json { try JSONLine.print(finding) } else { try Terminal.print(line(finding)) }

@@ -12,7 +12,7 @@ struct Oxbow: AsyncParsableCommand {
             Start with a capture: `oxbow replay traffic.pcap --vault DIR`, then `oxbow ls --vault DIR`.
 
             Exit codes: 0 done; 1 done, but with bad news (damage found, a migration with open exceptions); 2 not done \
-            (unreadable input, a vault or target that refuses); 64 wrong command line; 130 interrupted after draining.
+            (unreadable input, a vault or target that refuses); 3 an encrypted vault whose key is missing or wrong; 64 wrong command line; 130 interrupted after draining.
             """,
         version: "0.1.0",
         subcommands: [
@@ -44,7 +44,7 @@ struct Oxbow: AsyncParsableCommand {
             }
             let failure = error as? CommandFailure
             Terminal.note("oxbow: \(failure?.description ?? String(describing: error))")
-            Foundation.exit(failure?.status ?? ExitStatus.failure)
+            Foundation.exit(ExitStatus.of(error))
         }
     }
 }

@@ -24,7 +24,9 @@ struct RebuildCommand: ParsableCommand {
 
     func run() throws {
         var progress = ProgressLine(isEnabled: !json)
-        let report = try VaultRebuild.run(at: vault.path(), checksBlocks: checkBlocks) { done, total in
+        let report = try VaultRebuild.run(
+            at: vault.path(), secret: vault.secret(), checksBlocks: checkBlocks
+        ) { done, total in
             progress.draw(done: done, total: total, text: "segment \(done) of \(total)")
         }
         progress.clear()

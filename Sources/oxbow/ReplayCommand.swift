@@ -37,6 +37,7 @@ struct ReplayCommand: ParsableCommand {
     func run() throws {
         let configured = try vault.configuration()
         var options = try ingest.options(captures: files, vault: vault.path(), configured)
+        options.secret = try vault.secret()
         options.keys = try keys.options(configured, wait: nil)
         Interruption.install()
         keys.warn()

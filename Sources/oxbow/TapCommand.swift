@@ -106,7 +106,7 @@ struct TapCommand: ParsableCommand {
         do {
             run = try TapRun(options, stop: Interruption.flag)
         } catch {
-            throw CommandFailure(description: error.description)
+            throw CommandFailure(description: error.description, status: ExitStatus.of(error))
         }
         // Before the first thread: capabilities belong to threads, and these inherit them.
         if let user = user ?? configured.user { try Privileges.drop(to: user) }
@@ -152,6 +152,8 @@ struct TapCommand: ParsableCommand {
         var options = TapOptions(interfaces: names, vault: path)
         options.storing = try ingest.options(captures: [], vault: path, configured)
         options.storing.keys = try keys.options(configured, wait: 30)
+        // Now, with the privileges that the program was started with.
+        options.storing.secret = try vault.secret()
         options.live.filter = options.storing.filter
         options.live.snapLength = snaplen ?? configured.snaplen ?? options.live.snapLength
         if let text = buffer ?? configured.buffer {

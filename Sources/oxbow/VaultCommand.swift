@@ -2,6 +2,7 @@ import ArgumentParser
 import Blocks
 import Catalog
 import Compression
+import Encryption
 import Foundation
 import Vaults
 
@@ -12,7 +13,7 @@ struct VaultCommand: ParsableCommand {
         abstract: "Makes a vault, tells about it, checks its files, and changes its settings.",
         subcommands: [
             VaultInitCommand.self, VaultInfoCommand.self, VaultCheckCommand.self, VaultSetCommand.self,
-            VaultUpgradeCommand.self,
+            VaultRekeyCommand.self, VaultDecryptCommand.self, VaultUpgradeCommand.self,
         ])
 }
 
@@ -38,14 +39,40 @@ struct VaultInitCommand: ParsableCommand {
             "How blocks are made smaller: none, lz4, zstd or zstd:LEVEL (-7 to 19).", valueName: "method"))
     var compression: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "none or aes-256-gcm. Default: aes-256-gcm when a key is named, else none. Without a named key the passphrase is asked for.",
+            valueName: "cipher"))
+    var encryption: String?
+
     func run() throws {
         let size = try blockSize.map { text in
             try BlockSize(bytes: Int(clamping: IngestOptions.size(text, "--block-size")))
         }
         let path = try vault.path()
         let about = try VaultLifecycle.create(
-            at: path, blockSize: size, compression: try compression.map { try IngestOptions.compression($0) })
-        Terminal.note("vault \(path), \(about.blockSize) blocks, compression \(about.compression)")
+            at: path, blockSize: size, compression: try compression.map { try IngestOptions.compression($0) },
+            secret: try secret())
+        Terminal.note(
+            "vault \(path), \(about.blockSize) blocks, compression \(about.compression), "
+                + (about.isEncrypted
+                    ? "encrypted: keep a copy of \(path)/keys.json and of what opens it" : "not encrypted"))
+    }
+
+    private func secret() throws -> VaultSecret? {
+        switch encryption {
+        case "none":
+            guard !vault.key.isNamed else { throw ValidationError("A key was named, and --encryption none.") }
+            return nil
+        case nil, "aes-256-gcm":
+            if let secret = try vault.secret() { return secret }
+            guard encryption != nil else { return nil }
+            guard KeyOptions.canAsk else {
+                throw ValidationError("Say --key-file, --passphrase-file or --key-command, or run in a terminal.")
+            }
+            return try KeyOptions.ask("Passphrase of the new vault: ", twice: true)
+        default: throw ValidationError("--encryption is none or aes-256-gcm")
+        }
     }
 }
 
@@ -70,6 +97,7 @@ struct VaultInfoCommand: ParsableCommand {
             format       \(line.format)\(line.format < VaultDescription.currentFormat ? " (`oxbow vault upgrade` moves it to \(VaultDescription.currentFormat))" : "")
             block size   \(reader.about.blockSize)
             compression  \(line.compression)
+            encryption   \(line.encryption.map { "\($0), opens with: \(line.opens_with.joined(separator: ", ")); key epoch \(line.key_epoch ?? 0)" } ?? "none")
             segments     \(line.segments), \(ByteText.text(line.segment_bytes))
             blocks       about \(line.blocks)
             catalog      \(ByteText.text(line.catalog_bytes))
@@ -86,6 +114,9 @@ private struct VaultLine: Encodable {
     var block_size: Int
     var created: Double
     var compression: String
+    var encryption: String?
+    var opens_with: [String]
+    var key_epoch: UInt32?
     var segments: Int
     var segment_bytes: UInt64
     var blocks: UInt64
@@ -99,6 +130,9 @@ private struct VaultLine: Encodable {
         block_size = found.about.blockSize.bytes
         created = Double(found.about.created) / 1e9
         compression = found.about.compression.description
+        encryption = found.about.isEncrypted ? "aes-256-gcm" : nil
+        opens_with = found.opensWith
+        key_epoch = found.keyEpoch
         segments = found.segments
         segment_bytes = found.segmentBytes
         blocks = found.catalog.blocks

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encryption
 import Foundation
 import Vaults
 
@@ -14,6 +15,8 @@ struct VaultOptions: ParsableArguments {
             "Configuration file (docs/oxbow.yaml). Also: OXBOW_CONFIG. Flags win over the environment, the environment over the file.",
             valueName: "file"))
     var config: String?
+
+    @OptionGroup var key: KeyOptions
 
     /// The configuration that applies: the file under the environment.
     func configuration() throws -> Configuration {
@@ -31,5 +34,12 @@ struct VaultOptions: ParsableArguments {
     }
 
     /// Opens the vault for reading, beside a writer if there is one.
-    func openForReading() throws -> VaultReader { try VaultReader(opening: path()) }
+    func openForReading() throws -> VaultReader { try VaultReader(opening: path(), secret: secret()) }
+
+    /// What opens the vault, if it is encrypted: from the flags, the environment, the file, or asked for at the terminal.
+    func secret() throws -> VaultSecret? {
+        if let secret = try key.secret(configuration(), vault: try? path()) { return secret }
+        guard let path = try? path(), VaultLifecycle.needsKey(path), KeyOptions.canAsk else { return nil }
+        return try KeyOptions.ask("Passphrase of \(path): ")
+    }
 }

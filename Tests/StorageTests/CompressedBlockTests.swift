@@ -22,10 +22,10 @@ import Testing
             var block = BlockDescriptor(
                 transfer: .init(1), offset: 0, length: UInt32(bytes.count), buffer: buffer)
             block.fingerprint = try fixture.fingerprint(bytes)
-            var packer = BlockPacker(method, blockSize: fixture.pool.blockSize)
-            packer.pack(&block, in: fixture.pool)
+            var packer = try BlockPacker(method, blockSize: fixture.pool.blockSize)
+            try packer.pack(&block, in: fixture.pool)
             // A second time changes nothing.
-            packer.pack(&block, in: fixture.pool)
+            try packer.pack(&block, in: fixture.pool)
             frame.addBlock(block)
         }
         return try writer.append(frame).blocks

@@ -1,4 +1,5 @@
 import Blocks
+import Encryption
 import Foundation
 import TestSupport
 import Testing
@@ -12,18 +13,31 @@ struct Fixture {
     let pool: BlockPool
     let hasher: OpenSSLBlockHasher
 
-    init(options: StorageOptions = StorageOptions(), blockBytes: Int = 4096) throws {
+    init(options: StorageOptions = StorageOptions(), blockBytes: Int = 4096, keys: VaultKeys? = nil) throws {
         folder = try TemporaryFolder()
         let size = try BlockSize(bytes: blockBytes)
         directory = SegmentDirectory(
             path: folder.path + "/segments", vault: VaultID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
-            blockSize: size, options: options)
+            blockSize: size, options: options, keys: keys)
         pool = try BlockPool(blockSize: size, budgetBytes: 64 * size.bytes)
         hasher = try OpenSSLBlockHasher()
         try directory.prepare()
     }
 
     func fingerprint(_ bytes: [UInt8]) throws -> Fingerprint { try hasher.fingerprint(of: bytes.span.bytes) }
+}
+
+// In a segment without encryption the fingerprint does not matter to a read.
+extension SegmentReader {
+    func read(_ location: BlockLocation) throws(StorageError) -> [UInt8] {
+        try read(location, of: Fingerprint(0, 0, 0, 0))
+    }
+}
+
+extension FileBlockStore {
+    func read(_ location: BlockLocation) throws(StorageError) -> [UInt8] {
+        try read(location, of: Fingerprint(0, 0, 0, 0))
+    }
 }
 
 /// A record to be written, and to be found again.
@@ -36,7 +50,8 @@ enum Content: Hashable {
 extension Fixture {
     /// Appends one frame; blocks go through pool buffers.
     func append(_ contents: [Content], to writer: inout SegmentWriter) throws -> AppendedFrame {
-        var frame = FrameBuilder(pool: pool, options: directory.options)
+        var frame = FrameBuilder(pool: pool, options: directory.options, isEncrypted: directory.keys != nil)
+        var packer = try BlockPacker(.none, blockSize: pool.blockSize, keys: directory.keys)
         var buffers: [BlockBuffer] = []
         defer { pool.release(buffers) }
         for content in contents {
@@ -47,7 +62,11 @@ extension Fixture {
                 // Rubbish of an earlier block behind this one must not reach the file.
                 pool.copy([UInt8](repeating: 0xEE, count: pool.blockSize.bytes).span.bytes, into: buffer, at: 0)
                 pool.copy(bytes.span.bytes, into: buffer, at: 0)
-                frame.addBlock(try fingerprint(bytes), buffer: buffer, length: bytes.count)
+                var block = BlockDescriptor(
+                    transfer: .init(1), offset: 0, length: UInt32(bytes.count), buffer: buffer)
+                block.fingerprint = try fingerprint(bytes)
+                try packer.pack(&block, in: pool)
+                frame.addBlock(block)
             case .put(let table, let key, let value): try frame.addCatalogPut(table: table, key: key, value: value)
             case .delete(let table, let key): try frame.addCatalogDelete(table: table, key: key)
             }
@@ -67,7 +86,7 @@ extension Fixture {
     func content(of record: SegmentRecord, in reader: SegmentReader) throws -> Content {
         switch record {
         case .block(let fingerprint, let location):
-            let bytes = try reader.read(location)
+            let bytes = try reader.read(location, of: fingerprint)
             #expect(try self.fingerprint(bytes) == fingerprint)
             return .block(bytes)
         case .catalogPut(let table, let key, let value): return .put(table, key, value)

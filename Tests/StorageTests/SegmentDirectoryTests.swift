@@ -101,7 +101,7 @@ import Testing
         }
         _ = try store.openSegment(9)
         let buffer = try #require(fixture.pool.acquire())
-        try store.read(stored[4].0, into: buffer, of: fixture.pool)
+        try store.read(stored[4].0, of: Fingerprint(0, 0, 0, 0), into: buffer, of: fixture.pool)
         fixture.pool.withBytes(of: buffer, count: 1) { #expect($0.unsafeLoad(as: UInt8.self) == 5) }
     }
 

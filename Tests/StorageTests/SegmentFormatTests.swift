@@ -14,7 +14,7 @@ import Testing
             createdTime: 1_700_000_000_000_000_000, blockSize: fixture.pool.blockSize)
         let file = try OpenFile(fixture.directory.path(of: 7), flags: O_RDWR | O_CREAT)
         try file.write(header.encoded(), at: 0)
-        var writer = SegmentWriter(file: file, header: header, options: StorageOptions())
+        var writer = try SegmentWriter(file: file, header: header, options: StorageOptions())
         _ = try fixture.append(
             [
                 .block(Array("Hello, Oxbow!\n".utf8)), .block([UInt8](repeating: UInt8(ascii: "A"), count: 4096)),
@@ -29,7 +29,8 @@ import Testing
         let page = URL(filePath: ProjectFolder.path + "/docs/storage-format.md")
         var bytes: [UInt8] = []
         var repeatsLast = false
-        for line in try String(contentsOf: page, encoding: .utf8).split(separator: "\n") {
+        let example = try #require(String(contentsOf: page, encoding: .utf8).split(separator: "\n## Example\n").last)
+        for line in example.split(separator: "\n") {
             if line == "*" { repeatsLast = true }
             let words = line.split(separator: "|")[0].split(separator: " ")
             guard let first = words.first, first.count == 8, let offset = Int(first, radix: 16) else { continue }

@@ -39,7 +39,7 @@ import Testing
         let fixture = try Fixture()
         let (path, bytes, _) = try segment(fixture)
         var later = bytes
-        later[8] = 2
+        later[8] = 3
         try RawFile(path: path).replace(with: later)
         #expect(
             throws: StorageError.damaged(
@@ -47,7 +47,7 @@ import Testing
         ) { try fixture.directory.openSegment(1) }
         later.replaceSubrange(..<4096, with: withChecksum(Array(later[..<4096])))
         try RawFile(path: path).replace(with: later)
-        #expect(throws: StorageError.unsupportedVersion(path: path, offset: 0, found: 2, supported: 1)) {
+        #expect(throws: StorageError.unsupportedVersion(path: path, offset: 0, found: 3, supported: 2)) {
             try fixture.directory.openSegment(1)
         }
     }
@@ -57,12 +57,12 @@ import Testing
         var writer = try fixture.directory.createSegment()
         _ = try fixture.append([.delete(1, [1])], to: &writer)
         var bytes = try RawFile(path: writer.path).bytes()
-        bytes[4096 + 4] = 2
+        bytes[4096 + 4] = 3
         var frame = Array(bytes[4096..<4096 + 128])
         FrameHeader.seal(&frame, descriptorBytes: 32)
         bytes.replaceSubrange(4096..<4096 + 128, with: frame)
         try RawFile(path: writer.path).replace(with: bytes)
-        #expect(throws: StorageError.unsupportedVersion(path: writer.path, offset: 4096, found: 2, supported: 1)) {
+        #expect(throws: StorageError.unsupportedVersion(path: writer.path, offset: 4096, found: 3, supported: 2)) {
             try fixture.directory.resumeSegment(1).path
         }
         #expect(try RawFile(path: writer.path).bytes() == bytes)

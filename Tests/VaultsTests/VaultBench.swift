@@ -1,4 +1,5 @@
 import Blocks
+import Encryption
 import Catalog
 import Foundation
 import Objects
@@ -15,9 +16,9 @@ struct Traffic {
     static let blockBytes = 4096
 
     /// Opens a vault with buffers for a few blocks, which commits only when told to.
-    static func openWriter(_ path: String) throws -> VaultWriter {
+    static func openWriter(_ path: String, secret: VaultSecret? = nil) throws -> VaultWriter {
         try VaultWriter(
-            path: path, blockSize: BlockSize(bytes: blockBytes),
+            path: path, blockSize: BlockSize(bytes: blockBytes), secret: secret,
             durability: Durability(commitBytes: .max, commitNanoseconds: .max), poolBytes: 64 * blockBytes)
     }
 

@@ -1,5 +1,6 @@
 public import NIOCore
 public import Objects
+public import Vaults
 
 /// Where a migration reads from: a vault, seen as names with at most one live version each.
 ///
@@ -9,6 +10,9 @@ public protocol ReplicationSource: Sendable {
     /// Names the vault for ever: the journal of one vault is refused for another.
     var id: String { get }
 
+    /// What journal and report are to be encrypted with; nil for a source in clear.
+    var lineCipher: LineCipher? { get }
+
     /// At most `limit` versions with names greater than `name` (from the first when nil), ascending, one for each name.
     ///
     /// An empty answer ends the enumeration.
@@ -16,6 +20,11 @@ public protocol ReplicationSource: Sendable {
 
     /// Opens the bytes of a version that ``versions(after:limit:)`` returned.
     func open(_ version: SourceVersion) async throws -> any ContentReader
+}
+
+extension ReplicationSource {
+    /// In clear.
+    public var lineCipher: LineCipher? { nil }
 }
 
 /// The bytes of one version, at any offset and from several tasks at once.

@@ -14,6 +14,9 @@ public final class VaultSource: ReplicationSource {
     /// The vault's id.
     public var id: String { vault.about.idText }
 
+    /// See ``ReplicationSource/lineCipher``.
+    public var lineCipher: LineCipher? { vault.lineCipher }
+
     /// See ``ReplicationSource/versions(after:limit:)``.
     public func versions(after name: ObjectName?, limit: Int) async throws -> [SourceVersion] {
         var records: [VersionRecord] = []

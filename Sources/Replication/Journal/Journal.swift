@@ -3,6 +3,7 @@ internal import Glibc
 internal import NIOCore
 internal import Objects
 internal import Synchronization
+internal import Vaults
 
 /// What a migration did so far, so that it can be killed at any moment and go on: an append-only file of checked lines.
 ///
@@ -17,6 +18,8 @@ final class Journal: Sendable {
         var index = JournalIndex()
         var damagedLines = 0
         var lines = 0
+        /// Encrypts lines; nil in a vault in clear.
+        var cipher: LineCipher?
     }
 
     let path: String
@@ -26,7 +29,9 @@ final class Journal: Sendable {
 
     /// Opens the journal of a target below `folder`, or begins it. Refuses one that another process has open, and one
     /// of another vault or target.
-    init(folder path: String, source: String, target: TargetIdentity) throws(ReplicationError) {
+    init(
+        folder path: String, source: String, target: TargetIdentity, cipher: LineCipher? = nil
+    ) throws(ReplicationError) {
         let place = "\(path)/\(target.id)"
         self.path = "\(place)/journal"
         let header = JournalHeader(format: 1, source: source, target: target.id)
@@ -38,9 +43,9 @@ final class Journal: Sendable {
                 throw Self.refusal(self.path, "another migration to this target runs", "Wait for its end, or end it")
             }
             let file = try FileDescriptor.open("journal", in: folder, flags: O_RDWR | O_CREAT, mode: 0o600)
-            var loaded = try Self.load(file, path: self.path, header: header)
+            var loaded = try Self.load(file, path: self.path, header: header, cipher)
             if loaded.end == 0 {
-                try Self.append(try JournalLine.encode(.header(header)), &loaded)
+                try Self.append(record: .header(header), &loaded)
                 try file.sync()
                 try folder.sync()
             }
@@ -63,7 +68,8 @@ final class Journal: Sendable {
 
     /// Writes a line and takes it into the index.
     func append(_ record: JournalRecord) throws {
-        let line = try JournalLine.encode(record)
+        let cipher = state.withLock { $0.cipher }
+        let line = try cipher?.encrypt(journalLine: JournalLine.encode(record)) ?? JournalLine.encode(record)
         do {
             try state.withLock { state in
                 let offset = state.end
@@ -173,17 +179,28 @@ final class Journal: Sendable {
     }
 
     private func record(for key: JournalKey) throws -> ObjectRecord? {
-        let (file, entry) = state.withLock { ($0.file, $0.index.objects[key]) }
+        let (file, entry, cipher) = state.withLock { ($0.file, $0.index.objects[key], $0.cipher) }
         guard let entry, let offset = entry.offset else { return nil }
         var buffer = ByteBuffer()
         guard try file.read(entry.length, at: offset, into: &buffer) else { return nil }
-        let line = Array(buffer.readableBytesView).dropLast()
-        guard let head = JournalLine.head(of: line), case .object(let record)? = JournalLine.record(of: line, head)
+        guard let line = Self.clear(Array(buffer.readableBytesView).dropLast(), cipher),
+            let head = JournalLine.head(of: line), case .object(let record)? = JournalLine.record(of: line, head)
         else { return nil }
         return record
     }
 
     // MARK: The file
+
+    private static func append(record: JournalRecord, _ state: inout State) throws {
+        let line = try JournalLine.encode(record)
+        try append(try state.cipher?.encrypt(journalLine: line) ?? line, &state)
+    }
+
+    /// A line as it was before encryption; nil when it is none of this vault's.
+    private static func clear(_ line: ArraySlice<UInt8>, _ cipher: LineCipher?) -> ArraySlice<UInt8>? {
+        guard let cipher else { return line }
+        return cipher.decrypt(journalLine: line)
+    }
 
     private static func append(_ line: [UInt8], _ state: inout State) throws(SystemFailure) {
         do {
@@ -199,12 +216,16 @@ final class Journal: Sendable {
     }
 
     /// Reads all lines; cuts what a crash left half written at the end.
-    private static func load(_ file: FileDescriptor, path: String, header: JournalHeader) throws -> State {
-        var state = State(file: file, end: 0)
+    private static func load(
+        _ file: FileDescriptor, path: String, header: JournalHeader, _ cipher: LineCipher?
+    ) throws -> State {
+        var state = State(file: file, end: 0, cipher: cipher)
         var reader = JournalReader(file: file)
         var goodEnd: UInt64 = 0
         var badLines = 0
-        while let (line, offset) = try reader.next() {
+        while let (stored, offset) = try reader.next() {
+            // What does not decrypt is damage, as is what does not match its check.
+            let line = clear(stored, cipher) ?? []
             let head = JournalLine.head(of: line)
             if offset == 0, let head { try check(head, line, path: path, header: header) }
             guard let head, offset > 0 || head.letter == "h" else {
@@ -212,17 +233,17 @@ final class Journal: Sendable {
                 continue
             }
             if head.letter == "o", let location = head.location {
-                state.index.object(location, head.content, offset: offset, length: line.count + 1)
+                state.index.object(location, head.content, offset: offset, length: stored.count + 1)
             } else if let record = JournalLine.record(of: line, head) {
-                state.index.take(record, offset: offset, length: line.count + 1)
+                state.index.take(record, offset: offset, length: stored.count + 1)
             }
             // Damage before a good line is inside the file; damage behind the last good one is the torn end.
             state.damagedLines += badLines
             badLines = 0
             state.lines += 1
-            goodEnd = offset + UInt64(line.count) + 1
+            goodEnd = offset + UInt64(stored.count) + 1
         }
-        if state.lines > 0, state.damagedLines > 0, try !beginsWithHeader(file) {
+        if state.lines > 0, state.damagedLines > 0, try !beginsWithHeader(file, cipher) {
             throw refusal(path, "its first line is damaged", "Move it away; the migration then begins anew")
         }
         // A torn first line has no line feed; whole lines of which none is ours are someone else's file.
@@ -235,9 +256,9 @@ final class Journal: Sendable {
         return state
     }
 
-    private static func beginsWithHeader(_ file: FileDescriptor) throws -> Bool {
+    private static func beginsWithHeader(_ file: FileDescriptor, _ cipher: LineCipher?) throws -> Bool {
         var reader = JournalReader(file: file)
-        guard let (line, _) = try reader.next() else { return false }
+        guard let (stored, _) = try reader.next(), let line = clear(stored, cipher) else { return false }
         return JournalLine.head(of: line)?.letter == "h"
     }
 
@@ -265,8 +286,8 @@ final class Journal: Sendable {
         _ old: State, _ folder: FileDescriptor, path: String, header: JournalHeader
     ) throws -> State {
         let file = try FileDescriptor.open("journal.new", in: folder, flags: O_RDWR | O_CREAT | O_TRUNC, mode: 0o600)
-        var new = State(file: file, end: 0, damagedLines: old.damagedLines)
-        try append(try JournalLine.encode(.header(header)), &new)
+        var new = State(file: file, end: 0, damagedLines: old.damagedLines, cipher: old.cipher)
+        try append(record: .header(header), &new)
         let objects = old.index.objects.values.compactMap { entry in entry.offset.map { ($0, entry.length) } }
         let uploads = old.index.uploads.values.flatMap { $0.lines.map { ($0.offset, $0.length) } }
         for (offset, length) in (objects + uploads).sorted(by: { $0.0 < $1.0 }) {
@@ -274,13 +295,13 @@ final class Journal: Sendable {
             guard try old.file.read(length, at: offset, into: &buffer) else { continue }
             try append(Array(buffer.readableBytesView), &new)
         }
-        for intent in old.index.intents.values { try append(try JournalLine.encode(.intent(intent)), &new) }
+        for intent in old.index.intents.values { try append(record: .intent(intent), &new) }
         try file.sync()
         guard unsafe renameat(folder.number, "journal.new", folder.number, "journal") == 0 else {
             throw SystemFailure("rename", "journal.new")
         }
         try folder.sync()
-        var loaded = try load(file, path: path, header: header)
+        var loaded = try load(file, path: path, header: header, old.cipher)
         loaded.damagedLines = old.damagedLines
         return loaded
     }

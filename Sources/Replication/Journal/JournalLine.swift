@@ -76,7 +76,7 @@ struct JournalLine: Sendable {
         }
     }
 
-    private static func check(_ payload: ArraySlice<UInt8>) -> String {
+    static func check(_ payload: ArraySlice<UInt8>) -> String {
         ByteText.hex(RunningDigest.of(Array(payload), .sha256).prefix(4))
     }
 }

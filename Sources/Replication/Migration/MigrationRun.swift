@@ -38,7 +38,9 @@ public struct MigrationRun: Sendable {
         try options.check()
         let hasJournal = FileManager.default.fileExists(atPath: "\(folder)/\(target.identity.id)/journal")
         let journal =
-            hasJournal ? try Journal(folder: folder, source: source.id, target: target.identity) : nil
+            hasJournal
+            ? try Journal(
+                folder: folder, source: source.id, target: target.identity, cipher: source.lineCipher) : nil
         let threads = WorkerThreads(count: 2)
         return try await withTaskExecutorPreference(threads) {
             let planner = MigrationPlanner(source: source, target: target, mapping: mapping, options: options)
@@ -52,7 +54,8 @@ public struct MigrationRun: Sendable {
     /// mapping in which buckets run together, a target that does not answer or refuses the credentials.
     public func run() async throws -> MigrationReport {
         try options.check()
-        let journal = try Journal(folder: folder, source: source.id, target: target.identity)
+        let journal = try Journal(
+            folder: folder, source: source.id, target: target.identity, cipher: source.lineCipher)
         // One thread for each transfer, which may block on a read of the vault or a write of a file, and two more for
         // the enumeration and the journal.
         let threads = WorkerThreads(count: options.parallel + 2)
@@ -72,7 +75,7 @@ public struct MigrationRun: Sendable {
                 try await target.probe(bucket: bucket, createIfMissing: options.createsBuckets)
             }
         }
-        let writer = try ReportWriter(folder: "\(folder)/\(target.identity.id)")
+        let writer = try ReportWriter(folder: "\(folder)/\(target.identity.id)", cipher: source.lineCipher)
         let tally = RunTally(
             MigrationReport(target: target.identity.description, file: writer.path), listedMax: options.listedMax)
         tally.begin(buckets.values.reduce(into: MigrationReport.Count()) { $0.add($1) })

@@ -2,6 +2,7 @@ internal import Foundation
 internal import Glibc
 internal import NIOCore
 internal import Synchronization
+internal import Vaults
 
 /// Writes the report file as objects are done: JSON lines, one for each object, the sum last. It appears under its name
 /// when the run ends, whole.
@@ -19,10 +20,13 @@ final class ReportWriter: Sendable {
 
     let path: String
     private let file: FileDescriptor
+    /// Encrypts lines; nil for a vault in clear.
+    private let cipher: LineCipher?
     private let state = Mutex(State())
 
     /// A report `report.jsonl` in `folder`.
-    init(folder: String) throws(ReplicationError) {
+    init(folder: String, cipher: LineCipher? = nil) throws(ReplicationError) {
+        self.cipher = cipher
         path = "\(folder)/report.jsonl"
         do {
             file = try FileDescriptor.open(path: path + ".new", flags: O_WRONLY | O_CREAT | O_TRUNC)
@@ -32,7 +36,7 @@ final class ReportWriter: Sendable {
     }
 
     func add(_ object: ObjectReport) throws {
-        let line = try Self.line(object)
+        let line = try line(object)
         try state.withLock { state in
             state.buffer += line
             if state.buffer.count >= 64 << 10 { try write(&state) }
@@ -40,7 +44,7 @@ final class ReportWriter: Sendable {
     }
 
     func finish(_ report: MigrationReport) throws {
-        let line = try Self.line(Summary(complete: report.isComplete, summary: report))
+        let line = try line(Summary(complete: report.isComplete, summary: report))
         try state.withLock { state in
             state.buffer += line
             try write(&state)
@@ -55,9 +59,10 @@ final class ReportWriter: Sendable {
         state.buffer.removeAll(keepingCapacity: true)
     }
 
-    private static func line(_ value: some Encodable) throws -> [UInt8] {
+    private func line(_ value: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]
+        let json = Array(try encoder.encode(value))
+        return (try cipher?.encrypt(json) ?? json) + [UInt8(ascii: "\n")]
     }
 }
