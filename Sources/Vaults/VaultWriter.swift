@@ -169,7 +169,7 @@ public struct VaultWriter: ~Copyable {
     /// Appends blocks that the index has, so that they are there twice until the other copies go.
     mutating func appendAgain(_ blocks: [BlockDescriptor]) throws(VaultError) {
         var blocks = blocks
-        for index in blocks.indices { packer.pack(&blocks[index], in: pool) }
+        for index in blocks.indices { try packer.pack(&blocks[index], in: pool) }
         for (block, place) in zip(blocks, try log.append(blocks, in: pool)) { unpublished[block.fingerprint] = place }
     }
 
