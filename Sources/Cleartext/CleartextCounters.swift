@@ -8,6 +8,8 @@ public enum UndecryptableReason: String, Sendable, Hashable, CaseIterable {
     case unsupported = "unsupported"
     /// Records could not be found or opened any more after a gap or damage.
     case lost = "framing-lost"
+    /// What waited for the key could not be read back from the disk.
+    case spoolUnreadable = "spool-unreadable"
     /// A hello message breaks the grammar or a limit.
     case malformed = "malformed"
 }
@@ -66,13 +68,27 @@ public struct CleartextCounters: Sendable, Hashable {
     public var earlyDataFlows: UInt64 = 0
     /// Flows that waited for a key.
     public var parkedFlows: UInt64 = 0
+    /// Bytes of ciphertext that waited.
+    public var parkedBytes: UInt64 = 0
+    /// The most memory that waiting flows took, as charged.
+    public var parkedPeakBytes: UInt64 = 0
+    /// Flows of which ciphertext went through the spool.
+    public var spooledFlows: UInt64 = 0
+    /// Bytes that went through the spool.
+    public var spooledBytes: UInt64 = 0
     /// Flows that waited and got it.
     public var lateKeys: UInt64 = 0
+    /// Flows whose key did not come within ``CleartextLimits/keyWaitNanoseconds``.
+    public var keyWaitExpired: UInt64 = 0
+    /// Times the spool had no room, or the disk refused.
+    public var spoolRefusals: UInt64 = 0
+    /// Flows of which the spool lost what waited.
+    public var spoolReadErrors: UInt64 = 0
     /// Flows seen from their middle whose session was found by trial.
     public var identifiedFlows: UInt64 = 0
-    /// Times ``CleartextLimits/parkedFlowBytes`` was reached.
+    /// Flows given up at ``CleartextLimits/parkedFlowBytes``.
     public var parkedFlowLimit: UInt64 = 0
-    /// Times ``CleartextLimits/parkedBytes`` was reached.
+    /// Flows given up at ``CleartextLimits/parkedBytes``, since the spool took no more.
     public var parkedTotalLimit: UInt64 = 0
     /// Times ``CleartextLimits/helloBytes`` was reached.
     public var helloLimit: UInt64 = 0

@@ -5,8 +5,10 @@ struct CleartextDesk: ~Copyable {
     var store: SecretStore
     /// Whether missing secrets may still come.
     var expectsSecrets: Bool
-    /// Bytes that wait for keys, as charged.
-    var parkedBytes = 0
+    /// Bytes of memory of flows that wait, as charged.
+    private(set) var parkedBytes = 0
+    /// Where what waits goes when memory is short; nil when there is no such place.
+    let spool: (any CiphertextSpool)?
     /// Attempts so far to find the sessions of flows without a handshake.
     var identifyTrials = 0
     /// Record numbers that may still be looked at for them.
@@ -22,11 +24,43 @@ struct CleartextDesk: ~Copyable {
         var reason: UndecryptableReason
     }
 
-    init(limits: CleartextLimits, store: SecretStore, expectsSecrets: Bool) {
+    init(
+        limits: CleartextLimits, store: SecretStore, expectsSecrets: Bool, spool: (any CiphertextSpool)? = nil
+    ) {
+        self.spool = spool
         self.limits = limits
         self.store = store
         identifyNumbers = limits.identifyNumbersTotal
         self.expectsSecrets = expectsSecrets
+    }
+
+    /// What a flow that waits is charged with for its state.
+    private static var flowCharge: Int { 2_048 }
+
+    /// Charges a flow with the memory that it takes while it waits, and with nothing when it does not.
+    mutating func charge(_ flow: TLSFlow) {
+        var charge = 0
+        if flow.isWaiting {
+            charge = flow.parked.memoryCharge + Self.flowCharge
+            charge += flow.initiator.partial.capacity + flow.responder.partial.capacity
+        }
+        parkedBytes += charge - flow.parkedCharge
+        flow.parkedCharge = charge
+        counters.parkedPeakBytes = max(counters.parkedPeakBytes, UInt64(parkedBytes))
+    }
+
+    /// Moves what waits of a flow to the spool, and lets what comes follow it. False when the spool takes no more.
+    mutating func spill(_ flow: TLSFlow, isWhole: Bool) -> Bool {
+        guard let spool else { return false }
+        let before = flow.parked.slots
+        let isDone = flow.parked.spill(isWhole, to: spool)
+        let moved = flow.parked.slots - before
+        if moved > 0, before == 0 { counters.spooledFlows += 1 }
+        flow.spills = true
+        counters.spooledBytes += UInt64(moved * ParkedLog.chunkBytes)
+        if !isDone { counters.spoolRefusals += 1 }
+        charge(flow)
+        return isDone
     }
 
     /// Counts what could not be read of a flow. `flows` is 1 when the flow is given up, and 0 for bytes that follow.

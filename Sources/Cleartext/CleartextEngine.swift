@@ -14,20 +14,20 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
     /// What is needed of a flow that is undecided, by slot.
     private var openings: [Opening?] = []
     private var desk: CleartextDesk
-    /// Flows that wait for a key, by number: open ones, and ones whose slot was given back.
-    private var waiting: [UInt64: TLSFlow] = [:]
-    /// Their numbers in order of waiting; those before `firstWaiting`, and those not in `waiting`, are done.
-    private var waitingOrder: [UInt64] = []
-    private var firstWaiting = 0
+    /// Flows that wait: open ones, and ones whose slot was given back.
+    private var waiting = WaitingFlows()
+    /// When the next flow has waited too long, in the packets' time.
+    @usableFromInline var nextExpiry = UInt64.max
     /// Where the cleartext goes.
     public var sink: Sink
 
     /// An engine with the secrets known so far. `expectsSecrets` is false when none can come later: then nothing waits.
+    /// What waits goes to `spool` when memory is short.
     public init(
         sink: consuming Sink, limits: CleartextLimits = CleartextLimits(), store: SecretStore = SecretStore(),
-        expectsSecrets: Bool = true
+        expectsSecrets: Bool = true, spool: (any CiphertextSpool)? = nil
     ) {
-        desk = CleartextDesk(limits: limits, store: store, expectsSecrets: expectsSecrets)
+        desk = CleartextDesk(limits: limits, store: store, expectsSecrets: expectsSecrets, spool: spool)
         self.sink = sink
     }
 
@@ -56,20 +56,16 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
             case .transcript(_, let hash, _): transcripts.insert(hash)
             }
         }
-        guard !waiting.isEmpty else { return }
-        for number in waitingOrder[firstWaiting...] {
-            guard let flow = waiting[number] else { continue }
-            let isNamed = flow.session.clientRandom.map { randoms.contains($0) } ?? false
-            guard isNamed || flow.session.transcriptHash.map({ transcripts.contains($0) }) ?? false else { continue }
-            resume(flow, number)
-        }
-        trimOrder()
+        guard waiting.count > 0 else { return }
+        for flow in waiting.waiting(for: randoms, transcripts) { resume(flow) }
     }
 
-    private mutating func resume(_ flow: TLSFlow, _ number: UInt64) {
+    private mutating func resume(_ flow: TLSFlow) {
+        let (since, number) = (flow.waitsSince, flow.handle.number)
         guard flow.isOrphan else {
-            if flow.resume(&sink, &desk) { waiting[number] = nil }
-            return settle(flow)
+            _ = flow.resume(&sink, &desk)
+            if flow.waitsBy != (flow.session.clientRandom, flow.session.transcriptHash) { waiting.remove(number) }
+            return settle(flow, at: since)
         }
         // Its slot has another flow by now: what waited passes under one of its own, from beginning to end.
         flow.handle = FlowHandle(slot: Int32(clamping: kinds.count), number: number)
@@ -79,51 +75,89 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
         if !isDone, flow.hasDelivered { flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
         sink.close(flow.handle, flow.opening)
         flow.isOrphan = true
-        if isDone || flow.reason != nil { waiting[number] = nil }
+        if isDone, flow.reason == nil, flow.isWaiting { flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
+        settle(flow, at: since)
     }
 
     /// No more secrets will come: whatever waits is given up.
     public mutating func finish() {
-        for number in waitingOrder[firstWaiting...] {
-            guard let flow = waiting.removeValue(forKey: number) else { continue }
-            flow.giveUp(.keyMissing, flow.opening, &sink, &desk)
-        }
-        trimOrder()
+        while let flow = waiting.oldest() { giveUp(flow) }
     }
 
-    /// Lists a flow that waits, or gives it up where it may not.
-    private mutating func settle(_ flow: TLSFlow) {
-        guard flow.awaitsKey || flow.parkedCharge > 0, flow.reason == nil else {
-            if flow.isListed, !flow.awaitsKey { waiting[flow.handle.number] = nil }
-            return
+    /// Lets time pass: flows that have waited too long are given up.
+    @inlinable
+    public mutating func expire(now: UInt64) {
+        if now > nextExpiry { expireOverdue(now) }
+    }
+
+    @usableFromInline
+    mutating func expireOverdue(_ now: UInt64) {
+        while let flow = waiting.oldest(), isOverdue(flow.waitsSince, now) {
+            desk.counters.keyWaitExpired += 1
+            giveUp(flow)
         }
-        if flow.awaitsKey, !desk.expectsSecrets { return flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
-        if flow.parkedCharge > desk.limits.parkedFlowBytes {
+        setExpiry()
+    }
+
+    private func isOverdue(_ since: UInt64, _ now: UInt64) -> Bool {
+        now > since && now - since > desk.limits.keyWaitNanoseconds
+    }
+
+    private mutating func setExpiry() {
+        let (end, isNever) = (waiting.oldestSince ?? .max).addingReportingOverflow(desk.limits.keyWaitNanoseconds)
+        nextExpiry = isNever ? .max : end
+    }
+
+    private mutating func giveUp(_ flow: TLSFlow, _ context: SegmentContext? = nil) {
+        waiting.remove(flow.handle.number)
+        flow.giveUp(.keyMissing, context ?? flow.opening, &sink, &desk)
+    }
+
+    /// Lists a flow that waits, keeps what waits within the limits, or gives it up.
+    private mutating func settle(_ flow: TLSFlow, at time: UInt64) {
+        guard flow.isWaiting else {
+            // The common case: nothing waited.
+            guard flow.isListed else { return }
+            desk.charge(flow)
+            waiting.remove(flow.handle.number)
+            return setExpiry()
+        }
+        if flow.awaitsKey, !desk.expectsSecrets { return giveUp(flow) }
+        if !flow.isListed {
+            if flow.awaitsKey, !flow.hasWaited {
+                flow.hasWaited = true
+                desk.counters.parkedFlows += 1
+            }
+            waiting.insert(flow, since: time)
+            setExpiry()
+        }
+        desk.charge(flow)
+        if flow.parked.charge > desk.limits.parkedFlowBytes {
             desk.counters.parkedFlowLimit += 1
-            waiting[flow.handle.number] = nil
-            return flow.giveUp(.keyMissing, flow.opening, &sink, &desk)
+            giveUp(flow)
+        } else if flow.spills, !desk.spill(flow, isWhole: false) {
+            makeRoom(isRefused: true)
         }
-        if flow.awaitsKey, waiting[flow.handle.number] == nil {
-            if !flow.isListed { desk.counters.parkedFlows += 1 }
-            flow.isListed = true
-            waiting[flow.handle.number] = flow
-            waitingOrder.append(flow.handle.number)
-        }
-        while desk.parkedBytes > desk.limits.parkedBytes, firstWaiting < waitingOrder.count {
-            let oldest = waitingOrder[firstWaiting]
-            firstWaiting += 1
-            guard let flow = waiting.removeValue(forKey: oldest) else { continue }
-            desk.counters.parkedTotalLimit += 1
-            flow.giveUp(.keyMissing, flow.opening, &sink, &desk)
-        }
-        trimOrder()
+        if desk.parkedBytes > desk.limits.parkedBytes { makeRoom(isRefused: false) }
     }
 
-    private mutating func trimOrder() {
-        while firstWaiting < waitingOrder.count, waiting[waitingOrder[firstWaiting]] == nil { firstWaiting += 1 }
-        guard firstWaiting > 1024, firstWaiting * 2 > waitingOrder.count else { return }
-        waitingOrder.removeFirst(firstWaiting)
-        firstWaiting = 0
+    /// Gets below the limit of memory: moves what waits to the spool, and gives up what has no room there either.
+    private mutating func makeRoom(isRefused: Bool) {
+        var isRefused = isRefused || desk.spool == nil
+        while desk.parkedBytes > desk.limits.parkedBytes {
+            if !isRefused, let oldest = waiting.nextToSpill() {
+                isRefused = !desk.spill(oldest, isWhole: true)
+            } else if let largest = waiting.largest() {
+                desk.counters.parkedTotalLimit += 1
+                giveUp(largest)
+                if isRefused, desk.spool != nil {
+                    isRefused = false
+                    waiting.spillAgain()
+                }
+            } else {
+                return
+            }
+        }
     }
 
     // MARK: The stream
@@ -236,7 +270,7 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
         _ isSegmentStart: Bool, _ context: SegmentContext
     ) {
         let used = flow.receive(half, bytes, at: offset, context, &sink, &desk)
-        guard flow.isPlain else { return settle(flow) }
+        guard flow.isPlain else { return settle(flow, at: context.time) }
         // What looked like a record's first bytes was none.
         kinds[slot] = .plain
         flows[slot] = nil
@@ -267,7 +301,7 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
             return sink.gap(handle, half, at: offset, length: length, cause: cause, context)
         }
         flow.miss(half, at: offset, length: length, cause, context, &sink, &desk)
-        settle(flow)
+        settle(flow, at: context.time)
     }
 
     /// The half-connection ended.
@@ -279,7 +313,7 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
             return sink.end(handle, half, reason, context)
         }
         flow.end(half, reason, context, &sink, &desk)
-        settle(flow)
+        settle(flow, at: context.time)
     }
 
     /// The flow ended. One that still waits for its key keeps waiting.
@@ -287,17 +321,12 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
         let slot = Int(handle.slot)
         guard slot >= 0, slot < kinds.count else { return sink.close(handle, context) }
         if kinds[slot] == .tls, let flow = flows[slot] {
-            if flow.awaitsKey, flow.reason == nil {
-                if flow.hasDelivered {
-                    waiting[handle.number] = nil
-                    flow.giveUp(.keyMissing, context, &sink, &desk)
-                } else {
-                    sink.end(handle, .fromInitiator, .finished, context)
-                    sink.end(handle, .fromResponder, .finished, context)
-                    flow.isOrphan = true
-                }
-            } else if flow.parkedCharge > 0 {
-                flow.giveUp(.keyMissing, context, &sink, &desk)
+            if flow.awaitsKey, flow.reason == nil, !flow.hasDelivered {
+                sink.end(handle, .fromInitiator, .finished, context)
+                sink.end(handle, .fromResponder, .finished, context)
+                flow.isOrphan = true
+            } else if flow.isWaiting {
+                giveUp(flow, context)
             }
         }
         if let flow = flows[slot] {

@@ -1,12 +1,16 @@
 /// What the layer may hold and how long it tries, whatever the traffic. Every limit has a policy and a counter in
 /// ``CleartextCounters``.
 public struct CleartextLimits: Sendable, Hashable {
-    /// Bytes of ciphertext of one flow that wait for a key, each piece charged with 96 bytes beside its payload. Beyond,
-    /// the flow is given up as key-missing; counted as `parkedFlowLimit`.
-    public var parkedFlowBytes = 16 << 20
-    /// Bytes of ciphertext of all flows that wait for keys, charged as above. Beyond, the flow that has waited longest is
-    /// given up as key-missing; counted as `parkedTotalLimit`.
-    public var parkedBytes = 256 << 20
+    /// Bytes of ciphertext of one flow that wait for a key, in memory and in the spool together. Beyond, the flow is given
+    /// up as key-missing; counted as `parkedFlowLimit`.
+    public var parkedFlowBytes = 256 << 20
+    /// Bytes of memory for all flows that wait for keys, each charged with 2 KiB, its incomplete records and what waits.
+    /// Beyond, what waits moves to the spool, that of the flow that has waited longest first; without room there, the flow
+    /// that holds the most is given up as key-missing; counted as `parkedTotalLimit`.
+    public var parkedBytes = 64 << 20
+    /// How long a flow waits for a key, in nanoseconds of the packets' time. Beyond, it is given up as key-missing; counted
+    /// as `keyWaitExpired`. `.max`: until ``CleartextEngine/finish()``.
+    public var keyWaitNanoseconds = UInt64.max
     /// Bytes of one hello message. A longer one makes the flow undecryptable; counted as `helloLimit`.
     public var helloBytes = 65_536
     /// Attempts to open a record after one gap, each with another record number or key, before the half-connection is

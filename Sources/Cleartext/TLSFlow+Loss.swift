@@ -267,14 +267,13 @@ extension TLSFlow {
             let place = start &+ UInt64(position)
             position = pieceEnd
             if half.block != .none {
-                park(.bytes(piece.octets(0..<piece.byteCount)), half.half, place, origin.context, &desk)
+                park(piece, half.half, place, origin.context, &desk)
                 continue
             }
             let used = consume(half, piece, at: place, origin.context, &sink, &desk)
             if used < piece.byteCount, reason == nil {
-                park(
-                    .bytes(piece.octets(used..<piece.byteCount)), half.half, place &+ UInt64(used), origin.context,
-                    &desk)
+                let rest = piece.extracting(used..<piece.byteCount)
+                park(rest, half.half, place &+ UInt64(used), origin.context, &desk)
             }
         }
     }

@@ -6,18 +6,19 @@ extension TLSFlow {
     /// True when something that comes for this half must wait behind what waits already. A half without its key holds up
     /// the other too, so that requests still come before their responses.
     func mustQueue(_ half: TLSHalf) -> Bool {
-        half.block != .none || awaitsKey || (!parked.isEmpty && parked.contains { $0.half == half.half })
+        half.block != .none || awaitsKey || parked.has(half.half)
     }
 
-    /// Keeps something for later.
+    /// True when something waits.
+    var isWaiting: Bool { reason == nil && (awaitsKey || !parked.isEmpty) }
+
+    /// Keeps ciphertext for later.
     func park(
-        _ kind: Parked.Kind, _ half: HalfConnection, _ offset: UInt64, _ context: SegmentContext,
+        _ bytes: RawSpan, _ half: HalfConnection, _ offset: UInt64, _ context: SegmentContext,
         _ desk: inout CleartextDesk
     ) {
-        let event = Parked(kind: kind, half: half, offset: offset, context: context)
-        parkedCharge += event.charge
-        desk.parkedBytes += event.charge
-        parked.append(event)
+        desk.counters.parkedBytes += UInt64(bytes.byteCount)
+        parked.append(bytes, half, at: offset, context)
     }
 
     /// Goes on where the server's word on 0-RTT data was awaited, if it came.
@@ -56,21 +57,32 @@ extension TLSFlow {
         }
     }
 
-    /// Lets everything that waited come again; what must wait still is parked again in the same order.
+    /// Lets what waited come again, until a key is missing once more: then the rest goes on waiting, in the same order.
     private func drain<Sink: StreamSink & ~Copyable>(_ sink: inout Sink, _ desk: inout CleartextDesk) {
-        let events = parked
-        parked = []
-        desk.parkedBytes -= parkedCharge
-        parkedCharge = 0
-        for event in events {
-            switch event.kind {
-            case .bytes(let bytes):
-                receive(event.half, unsafe bytes.span.bytes, at: event.offset, event.context, &sink, &desk)
-            case .gap(let length, let cause):
-                miss(event.half, at: event.offset, length: length, cause, event.context, &sink, &desk)
-            case .end(let how): end(event.half, how, event.context, &sink, &desk)
+        var events = ParkedLog()
+        swap(&events, &parked)
+        while !awaitsKey, reason == nil {
+            switch events.next(desk.spool) {
+            case .nothing: return
+            case .unreadable:
+                desk.counters.spoolReadErrors += 1
+                giveUp(.spoolUnreadable, opening, &sink, &desk)
+            case .entry(let entry):
+                switch entry.event {
+                case .bytes(let bytes):
+                    receive(entry.half, unsafe bytes.span.bytes, at: entry.offset, entry.context, &sink, &desk)
+                case .gap(let length, let cause):
+                    miss(entry.half, at: entry.offset, length: length, cause, entry.context, &sink, &desk)
+                case .end(let how): end(entry.half, how, entry.context, &sink, &desk)
+                }
             }
         }
+        guard let reason else { return parked.append(events) }
+        // Given up on the way: what was still to come is not read either.
+        desk.account(host, reason, flows: 0, bytes: events.ciphertextBytes)
+        let ends = events.ends
+        events.removeAll(desk.spool)
+        for event in ends where !isOrphan { end(event.half, event.how, event.context, &sink, &desk) }
     }
 
     // MARK: Flows without a handshake

@@ -6,25 +6,6 @@ import Objects
 /// A class, since its halves own OpenSSL contexts and large buffers that must not move; one is made per connection, none
 /// per record.
 final class TLSFlow {
-    /// Something that waits for a key, in the order in which it came.
-    struct Parked {
-        enum Kind {
-            case bytes([UInt8])
-            case gap(length: UInt64, cause: GapCause)
-            case end(StreamEnd)
-        }
-        var kind: Kind
-        var half: HalfConnection
-        var offset: UInt64
-        var context: SegmentContext
-
-        /// What it is charged with.
-        var charge: Int {
-            if case .bytes(let bytes) = kind { return bytes.count + 96 }
-            return 96
-        }
-    }
-
     /// The flow, as the sink knows it.
     var handle: FlowHandle
     /// What was known when it opened.
@@ -39,9 +20,14 @@ final class TLSFlow {
     let initiator = TLSHalf(.fromInitiator)
     let responder = TLSHalf(.fromResponder)
     /// What waits.
-    var parked: [Parked] = []
-    /// What all of `parked` is charged with.
+    var parked = ParkedLog()
+    /// Bytes of memory that the desk charges it with while it waits.
     var parkedCharge = 0
+    /// True once what waits goes to the spool, chunk by chunk.
+    var spills = false
+    /// While it waits: since when, and what its secrets are named by.
+    var waitsSince: UInt64 = 0
+    var waitsBy: (random: ClientRandom?, transcript: [UInt8]?) = (nil, nil)
     /// Why nothing more is read.
     var reason: UndecryptableReason?
     /// True once a record's header was believed: until then the flow may turn out to be none of TLS.
@@ -58,6 +44,8 @@ final class TLSFlow {
     var identified: (client: SecretBytes, server: SecretBytes)?
     /// True while the flow is listed among those that wait.
     var isListed = false
+    /// True once the flow had to wait.
+    var hasWaited = false
     /// True when the flow's slot was given back while it waits.
     var isOrphan = false
 
@@ -93,14 +81,13 @@ final class TLSFlow {
         }
         let half = half(side)
         guard !mustQueue(half) else {
-            park(.bytes(bytes.octets(0..<bytes.byteCount)), side, offset, context, &desk)
+            park(bytes, side, offset, context, &desk)
             return bytes.byteCount
         }
         let used = consume(half, bytes, at: offset, context, &sink, &desk)
         if isPlain { return used }
         if used < bytes.byteCount, reason == nil {
-            let rest = bytes.octets(used..<bytes.byteCount)
-            park(.bytes(rest), side, offset &+ UInt64(used), context, &desk)
+            park(bytes.extracting(used..<bytes.byteCount), side, offset &+ UInt64(used), context, &desk)
         }
         goOn(&sink, &desk)
         return bytes.byteCount
@@ -113,7 +100,10 @@ final class TLSFlow {
     ) {
         guard reason == nil else { return }
         let half = half(side)
-        guard !mustQueue(half) else { return park(.gap(length: length, cause: cause), side, offset, context, &desk) }
+        guard !mustQueue(half) else {
+            parked.append(gap: length, cause, side, at: offset, context)
+            return
+        }
         lose(half, at: offset, length: length, cause, context, &sink, &desk)
         goOn(&sink, &desk)
     }
@@ -124,7 +114,7 @@ final class TLSFlow {
         _ desk: inout CleartextDesk
     ) {
         let half = half(side)
-        if reason == nil, mustQueue(half) { return park(.end(how), side, half.next, context, &desk) }
+        if reason == nil, mustQueue(half) { return parked.append(end: how, side, at: half.next, context) }
         if reason == nil, half.phase == .searching { search(half, isLast: true, context, &sink, &desk) }
         if !half.isClosed { sink.end(handle, side, how, translated(context, half)) }
         half.isClosed = true
@@ -275,13 +265,11 @@ final class TLSFlow {
     ) {
         guard reason == nil else { return }
         reason = why
-        var bytes = UInt64(initiator.partial.count + responder.partial.count)
-        for event in parked { if case .bytes(let waiting) = event.kind { bytes += UInt64(waiting.count) } }
+        let bytes = UInt64(initiator.partial.count + responder.partial.count) + parked.ciphertextBytes
         desk.account(host, why, flows: 1, bytes: bytes)
-        desk.parkedBytes -= parkedCharge
-        parkedCharge = 0
-        let ends = parked
-        parked = []
+        let ends = parked.ends
+        parked.removeAll(desk.spool)
+        desk.charge(self)
         for half in [initiator, responder] {
             half.block = .none
             half.keys = nil
@@ -295,8 +283,6 @@ final class TLSFlow {
                 half.clearNext += 1
             }
         }
-        for event in ends {
-            if case .end(let how) = event.kind, !isOrphan { end(event.half, how, event.context, &sink, &desk) }
-        }
+        for event in ends where !isOrphan { end(event.half, event.how, event.context, &sink, &desk) }
     }
 }

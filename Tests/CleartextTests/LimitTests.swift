@@ -22,26 +22,12 @@ import Testing
         #expect(tap.engine.counters.undecryptableBytes < UInt64(wire))
     }
 
-    @Test func `of all that wait the oldest is given up at the total limit`() {
-        let conversation = Conversation.named("v13-aes128-gcm")
-        var limits = CleartextLimits()
-        limits.parkedBytes = 12_000
-        var engine = CleartextEngine(sink: Recorder(), limits: limits)
-        for number in 1...6 { play(conversation, FlowHandle(slot: Int32(number), number: UInt64(number)), &engine) }
-        #expect(engine.counters.parkedTotalLimit >= 4)
-        #expect(engine.waitingFlows == 6 - Int(engine.counters.parkedTotalLimit))
-        engine.take(conversation.secrets)
-        #expect(engine.sink.halves[6]?[0].content == conversation.client)
-        #expect(engine.sink.halves[1]?[0].content == [])
-        #expect(engine.waitingFlows == 0)
-    }
-
     @Test func `nothing waits when no secrets can come`() {
         let conversation = Conversation.named("v12-aes128-gcm")
-        var engine = CleartextEngine(sink: Recorder(), expectsSecrets: false)
-        play(conversation, FlowHandle(slot: 0, number: 1), &engine)
-        #expect(engine.waitingFlows == 0 && engine.counters.parkedFlows == 0)
-        #expect(engine.counters.undecryptableFlows == 1)
+        var tap = Tap(expectsSecrets: false)
+        tap.play(conversation)
+        #expect(tap.engine.waitingFlows == 0 && tap.engine.counters.parkedFlows == 0)
+        #expect(tap.engine.counters.undecryptableFlows == 1)
     }
 
     @Test func `a hello beyond the limit makes the flow undecryptable`() {
@@ -96,22 +82,5 @@ import Testing
         var tap = Tap(byHash)
         tap.play(conversation)
         #expect(tap.heard(true).content == conversation.client && tap.heard(false).content == conversation.server)
-    }
-
-    private func play(
-        _ conversation: Conversation, _ flow: FlowHandle, _ engine: inout CleartextEngine<Recorder>
-    ) {
-        let description = FlowDescription(
-            text: "", initiatorAddress: "10.0.0.1", responderAddress: "10.0.0.2", initiatorPort: 1000,
-            responderPort: 443, startedMidStream: false)
-        engine.open(flow, description, SegmentContext(time: 0, packet: 1, acknowledged: 0))
-        var sent: [UInt64] = [0, 0]
-        for flight in conversation.flights {
-            let side = flight.isClient ? 0 : 1
-            engine.bytes(
-                flow, flight.isClient ? .fromInitiator : .fromResponder, flight.bytes.span.bytes, at: sent[side],
-                isSegmentStart: true, SegmentContext(time: 1, packet: 1, acknowledged: sent[1 - side]))
-            sent[side] += UInt64(flight.bytes.count)
-        }
     }
 }

@@ -98,8 +98,11 @@ struct Tap: ~Copyable {
     private var sent: [UInt64] = [0, 0]
     private var time: UInt64 = 1_000
 
-    init(_ secrets: [SecretEvent] = [], limits: CleartextLimits = CleartextLimits(), startedMidStream: Bool = false) {
-        engine = CleartextEngine(sink: Recorder(), limits: limits)
+    init(
+        _ secrets: [SecretEvent] = [], limits: CleartextLimits = CleartextLimits(), startedMidStream: Bool = false,
+        expectsSecrets: Bool = true
+    ) {
+        engine = CleartextEngine(sink: Recorder(), limits: limits, expectsSecrets: expectsSecrets)
         engine.take(secrets)
         open(flow, startedMidStream: startedMidStream)
     }
