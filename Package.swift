@@ -133,7 +133,7 @@ let package = Package(
             ["Vaults", "Catalog", "Storage", "Blocks", "Compression", "Encryption", "Objects", "CRocksDB"]),
         tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
         tests(of: "Telemetry", ["Telemetry", coreMetrics]),
-        tests(of: "Pipeline", ["Pipeline", "Capture", "Flows", "Objects", "Packets"]),
+        tests(of: "Pipeline", ["Pipeline", "Capture", "Cleartext", "Flows", "Objects", "Packets"]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow"], swiftSettings: relaxed),
     ]
 )

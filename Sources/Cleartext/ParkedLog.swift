@@ -17,8 +17,8 @@ enum ParkedEvent {
 /// the next one as an event of its own. So a flow that waits for gigabytes costs memory for one chunk and a word for each
 /// of the others, and a batch of small segments one allocation.
 struct ParkedLog {
-    /// Bytes of a chunk, and of a spool's slot.
-    static var chunkBytes: Int { 16_384 }
+    /// Bytes of a chunk, and of a spool's slot: four pages less what a spool may add.
+    static var chunkBytes: Int { 16_320 }
     private static var headBytes: Int { 48 }
     /// What a chunk is charged with beside its bytes: its place in the queue, the array's own head.
     private static var chunkOverhead: Int { 64 }

@@ -26,13 +26,38 @@ struct FrontEnd: ~Copyable, FrameSink {
         var hashers: [BoundedQueue<IngestBatch>]
         var dialects: DialectOptions
         var tunnels: TunnelOptions
+        var keys: KeyParts
     }
 
-    /// A front end for one thread. With `expectsSecrets`, TLS flows wait for theirs instead of being given up at once.
-    init(_ parts: Parts, expectsSecrets: Bool) {
+    /// What a front end does about TLS.
+    struct KeyParts: Sendable {
+        /// How much may wait, and how long.
+        var limits: CleartextLimits
+        /// Where it waits when memory is short.
+        var spool: KeySpool?
+        /// Whether secrets may come later than the packets they are for.
+        var isExpected: Bool
+        /// Where they come from while a tap runs.
+        var tail: KeyLogTail?
+
+        /// For one of `share` front ends that work side by side, and have one spool.
+        init(_ options: KeyOptions, spoolFolder: String, isExpected: Bool, tail: KeyLogTail? = nil, share: Int = 1) {
+            limits = options.limits(share: share)
+            self.isExpected = isExpected
+            self.tail = tail
+            if isExpected, options.spoolBytes > 0 {
+                spool = KeySpool(folder: spoolFolder, bytesMax: options.spoolBytes)
+            }
+        }
+    }
+
+    /// A front end for one thread.
+    init(_ parts: Parts) {
         let splitter = BlockSplitter(pool: parts.pool, output: BatchHandOver(to: parts.hashers, pool: parts.pool))
         let dialects = DialectEngine(options: parts.dialects, sink: splitter)
-        let cleartext = CleartextEngine(sink: HTTPEngine(sink: dialects), expectsSecrets: expectsSecrets)
+        let cleartext = CleartextEngine(
+            sink: HTTPEngine(sink: dialects), limits: parts.keys.limits, expectsSecrets: parts.keys.isExpected,
+            spool: parts.keys.spool)
         decapsulator = Decapsulator(options: parts.tunnels.decapsulator)
         flows = FlowAssembler(sink: cleartext)
     }
@@ -42,6 +67,7 @@ struct FrontEnd: ~Copyable, FrameSink {
         lastPacket = frame.number
         lastTime = max(lastTime, time)
         flows.expire(now: lastTime)
+        flows.sink.expire(now: lastTime)
         let outcome = decapsulator.decode(
             bytes, linkType: frame.linkType, wireLength: Int(frame.wireLength), time: time)
         switch outcome {
@@ -55,10 +81,11 @@ struct FrontEnd: ~Copyable, FrameSink {
         }
     }
 
-    /// Lets time pass without a packet: overdue holes are declared, idle flows end.
+    /// Lets time pass without a packet: overdue holes are declared, idle flows and waits for secrets end.
     mutating func tick(now: UInt64) {
         lastTime = max(lastTime, now)
         flows.expire(now: lastTime)
+        flows.sink.expire(now: lastTime)
     }
 
     /// Takes note of packets that the capture lost.

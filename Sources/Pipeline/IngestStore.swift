@@ -43,8 +43,9 @@ struct IngestStore: ~Copyable {
     }
 
     /// What a front end needs that feeds the hashers.
-    func frontParts(_ options: ReplayOptions) -> FrontEnd.Parts {
-        FrontEnd.Parts(pool: pool, hashers: unhashed, dialects: options.dialects, tunnels: options.tunnels)
+    func frontParts(_ options: ReplayOptions, _ keys: FrontEnd.KeyParts) -> FrontEnd.Parts {
+        FrontEnd.Parts(
+            pool: pool, hashers: unhashed, dialects: options.dialects, tunnels: options.tunnels, keys: keys)
     }
 
     /// Nothing more comes: waits until everything is committed and settled, and says what the writer did.

@@ -1,67 +1,65 @@
 internal import Capture
 internal import Cleartext
-internal import Glibc
 
 /// The key logs that the user named: read from the start, and on from there when they have grown.
 struct KeyLogFiles: ~Copyable {
-    private var logs: [Log] = []
-    /// Lines of all logs that could not be read.
-    private(set) var unreadableLines: UInt64 = 0
+    private var logs: [KeyLog] = []
 
-    /// A log and how far it was read.
-    private final class Log {
-        let path: String
-        var offset: Int64 = 0
-        var parser = KeyLogParser()
-
-        init(path: String) { self.path = path }
-    }
-
-    /// Checks that every file can be read.
-    init(_ paths: [String]) throws(ReplayError) {
-        for path in paths {
-            let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else {
-                let reason = unsafe String(cString: strerror(errno))
-                throw .setup("key log \(path) cannot be read: \(reason); name a file in the NSS key log format")
-            }
-            _ = Glibc.close(descriptor)
-            logs.append(Log(path: path))
-        }
+    /// Opens the logs. One that is there must be readable; with `mustExist`, each must be there.
+    init(_ paths: [String], mustExist: Bool = true) throws(ReplayError) {
+        for path in paths { logs.append(try KeyLog(path, mustExist: mustExist)) }
     }
 
     /// True when no file was named.
     var isEmpty: Bool { logs.isEmpty }
 
+    /// Lines of all logs that could not be read.
+    var unreadableLines: UInt64 { logs.reduce(0) { $0 &+ $1.unreadableLines } }
+
     /// The secrets in what was appended since the last call. `isLast` reads a last line without a line feed as well.
     mutating func read(isLast: Bool = false) -> [SecretEvent] {
         var events: [SecretEvent] = []
-        for log in logs {
-            Self.readOn(log) { events.append($0) }
-            if isLast { log.parser.finish { events.append($0) } }
-        }
-        unreadableLines = logs.reduce(0) { $0 &+ $1.parser.unreadableLines }
+        while !readSome(.max, into: &events) {}
+        if isLast { for log in logs { log.finish { events.append($0) } } }
         return events
     }
 
-    /// A log that became shorter was begun anew.
-    private static func readOn(_ log: Log, _ take: (SecretEvent) -> Void) {
-        let descriptor = unsafe Glibc.open(log.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        defer { _ = Glibc.close(descriptor) }
-        let size = Int64(lseek(descriptor, 0, SEEK_END))
-        if size < log.offset { log.offset = 0 }
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        defer { SecretBytes.wipe(&buffer) }
-        while true {
-            let count = unsafe buffer.withUnsafeMutableBytes {
-                unsafe pread(descriptor, $0.baseAddress, $0.count, off_t(log.offset))
-            }
-            guard count > 0 else { return }
-            log.offset += Int64(count)
-            log.parser.read(unsafe buffer.span.bytes.extracting(0..<count), take)
-        }
+    /// Reads about so many bytes of each log. False when there may be more.
+    mutating func readSome(_ most: Int, into events: inout [SecretEvent]) -> Bool {
+        var isDone = true
+        for log in logs where !log.readOn(atMost: most, { events.append($0) }) { isDone = false }
+        return isDone
     }
+
+    /// Opens all logs anew by their names; with `paths`, these instead.
+    mutating func reopen(_ paths: [String]?) -> [String] {
+        var problems: [String] = []
+        guard let paths else {
+            for log in logs { log.reopen() }
+            return problems
+        }
+        var kept: [KeyLog] = []
+        for path in paths {
+            if let log = logs.first(where: { $0.path == path }) {
+                log.reopen()
+                kept.append(log)
+                continue
+            }
+            do throws(ReplayError) {
+                kept.append(try KeyLog(path, mustExist: false))
+            } catch {
+                problems.append(error.description)
+            }
+        }
+        logs = kept
+        return problems
+    }
+
+    /// Looks whether the logs could be opened once more, as after a rotation, with the rights that the process has now.
+    mutating func checkAccess() { for log in logs { log.checkAccess() } }
+
+    /// What the user should know of since the last call.
+    mutating func takeProblems() -> [String] { logs.flatMap { $0.takeProblems() } }
 
     /// The secrets in a capture's Decryption Secrets Blocks.
     static func secrets(in blocks: consuming [CapturedSecrets]) -> [SecretEvent] {

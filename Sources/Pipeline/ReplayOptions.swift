@@ -11,8 +11,8 @@ public struct ReplayOptions: Sendable {
     public var captures: [String]
     /// The vault's folder.
     public var vault: String
-    /// Files with TLS secrets in the NSS key log format, which may still grow.
-    public var keyLogs: [String] = []
+    /// Where TLS secrets come from.
+    public var keys = KeyOptions()
     /// BPF filter in the language of `tcpdump`, or nil.
     public var filter: String?
     /// What is taken for a tunnel, and whether tenants are told apart.

@@ -55,7 +55,7 @@ public struct ReplayReport: Sendable, Codable {
 
     init(
         stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
-        wasStopped: Bool, unreadableKeyLogLines: UInt64
+        wasStopped: Bool, unreadableKeyLogLines: UInt64, keySpool: KeySpoolStatus?
     ) {
         self.init(front: front, writer: writer, seconds: seconds, wasStopped: wasStopped)
         let statistics = stream.statistics
@@ -63,7 +63,15 @@ public struct ReplayReport: Sendable, Codable {
         capturedBytes = statistics.capturedBytes
         filteredPackets = statistics.filteredPackets
         captureFaults = stream.faults.map { String(describing: $0) }
-        if unreadableKeyLogLines > 0 { cleartext["unreadableKeyLogLines"] = unreadableKeyLogLines }
+        note(unreadableKeyLogLines: unreadableKeyLogLines, keySpool)
+    }
+
+    /// What the key logs and the key spool say.
+    mutating func note(unreadableKeyLogLines lines: UInt64, _ spool: KeySpoolStatus?) {
+        if lines > 0 { cleartext["unreadableKeyLogLines"] = lines }
+        guard let spool else { return }
+        if spool.peakBytes > 0 { cleartext["spoolPeakBytes"] = spool.peakBytes }
+        if let fault = spool.fault { problems.append("ciphertext could not wait on disk for its keys: \(fault)") }
     }
 
     /// What is known without the capture.
@@ -98,7 +106,7 @@ public struct ReplayReport: Sendable, Codable {
     /// What the writer did.
     mutating func take(_ writer: WriterThread.Outcome) {
         vault = writer.counters
-        problems = writer.checkFailures + writer.damage
+        problems += writer.checkFailures + writer.damage
     }
 
     /// The counters of a plain struct of counters, by name. Once per run.

@@ -41,10 +41,12 @@ public struct ReplayRun {
         } catch {
             throw .capture(error)
         }
-        var keyLogs = try KeyLogFiles(options.keyLogs)
+        var keyLogs = try KeyLogFiles(options.keys.logs)
         let store = try IngestStore(options, stop: stop)
-        var front = FrontEnd(
-            store.frontParts(options), expectsSecrets: !keyLogs.isEmpty || stream.mayHoldSecrets)
+        _ = SpoolFile.removeStale(in: store.spoolFolder)
+        let keys = FrontEnd.KeyParts(
+            options.keys, spoolFolder: store.spoolFolder, isExpected: !keyLogs.isEmpty || stream.mayHoldSecrets)
+        var front = FrontEnd(store.frontParts(options, keys))
         let began = ContinuousClock.now
         front.take(keyLogs.read())
         // Secrets at the head of a capture are there once its first packet was read.
@@ -62,6 +64,6 @@ public struct ReplayRun {
         let writer = try store.finish()
         return ReplayReport(
             stream: stream, front: front, writer: writer, seconds: began.duration(to: .now), wasStopped: stop.isRaised,
-            unreadableKeyLogLines: keyLogs.unreadableLines)
+            unreadableKeyLogLines: keyLogs.unreadableLines, keySpool: keys.spool?.status)
     }
 }

@@ -14,21 +14,31 @@ final class SpoolFile: Sendable {
     private let writer: Mutex<Writer>
     private let opener: Mutex<SpoolSeal>
 
-    /// Bytes from one slot of the file to the next: an arena and what sealing adds, in whole pages.
-    static let slotBytes = FrameRelay.arenaBytes + 4096
+    /// Bytes from one slot of arenas to the next.
+    static let slotBytes = slotBytes(content: FrameRelay.arenaBytes)
+    /// The most bytes that a slot holds.
+    private let contentBytes: Int
+    /// Bytes from one slot of the file to the next: its content and what sealing adds, in whole pages.
+    private let strideBytes: Int
 
-    /// Makes the file, and its folder when that is missing.
-    convenience init(folder: String, name: String) throws(SpoolError) {
+    private static func slotBytes(content: Int) -> Int { (content + SpoolSeal.headerBytes + 4095) & ~4095 }
+
+    /// Makes the file, with slots for so many bytes each, and its folder when that is missing.
+    convenience init(
+        folder: String, name: String, contentBytes: Int = FrameRelay.arenaBytes
+    ) throws(SpoolError) {
         let path = "\(folder)/\(name)"
         if unsafe mkdir(folder, 0o700) != 0, errno != EEXIST { throw SpoolError(path: folder, errno: errno) }
         if unsafe unlink(path) != 0, errno != ENOENT { throw SpoolError(path: path, errno: errno) }
-        try self.init(opening: path, O_RDWR | O_CREAT | O_EXCL, isOwned: true)
+        try self.init(opening: path, O_RDWR | O_CREAT | O_EXCL, isOwned: true, contentBytes)
     }
 
     /// A spool on a device that is there already, and stays.
-    convenience init(device: String) throws(SpoolError) { try self.init(opening: device, O_RDWR, isOwned: false) }
+    convenience init(device: String) throws(SpoolError) {
+        try self.init(opening: device, O_RDWR, isOwned: false, FrameRelay.arenaBytes)
+    }
 
-    private init(opening file: String, _ flags: Int32, isOwned: Bool) throws(SpoolError) {
+    private init(opening file: String, _ flags: Int32, isOwned: Bool, _ contentBytes: Int) throws(SpoolError) {
         guard let seals = SpoolSeal.pair() else {
             throw SpoolError(
                 path: file, reason: "OpenSSL gives no key or no AES-256-GCM, and nothing is written in clear")
@@ -37,7 +47,9 @@ final class SpoolFile: Sendable {
         guard descriptor >= 0 else { throw SpoolError(path: file, errno: errno) }
         self.descriptor = descriptor
         path = isOwned ? file : ""
-        writer = Mutex(Writer(seal: seals.sealing))
+        self.contentBytes = contentBytes
+        strideBytes = Self.slotBytes(content: contentBytes)
+        writer = Mutex(Writer(seal: seals.sealing, contentBytes: contentBytes))
         opener = Mutex(seals.opening)
     }
 
@@ -48,17 +60,17 @@ final class SpoolFile: Sendable {
 
     /// Seals an arena's bytes and writes them to a slot; 0 or the error number.
     func write(_ bytes: UnsafeRawBufferPointer, slot: Int) -> Int32 {
-        precondition(bytes.count <= FrameRelay.arenaBytes)
+        precondition(bytes.count <= contentBytes)
         return writer.withLock { writer in
             guard unsafe writer.seal.seal(bytes, slot: slot, into: writer.room) else { return EIO }
-            return unsafe put(writer.room, bytes.count + SpoolSeal.headerBytes, at: slot * Self.slotBytes)
+            return unsafe put(writer.room, bytes.count + SpoolSeal.headerBytes, at: slot * strideBytes)
         }
     }
 
     /// Fills `bytes` with what was written to a slot; 0 or the error number, which is `EIO` when the slot holds anything
     /// but what was written to it.
     func read(_ bytes: UnsafeMutableRawBufferPointer, slot: Int) -> Int32 {
-        let offset = slot * Self.slotBytes
+        let offset = slot * strideBytes
         return unsafe withUnsafeTemporaryAllocation(byteCount: SpoolSeal.headerBytes, alignment: 16) { header in
             guard let place = bytes.baseAddress, let head = header.baseAddress else { return 0 }
             let code = unsafe fetch(head, header.count, at: offset)
@@ -123,9 +135,9 @@ final class SpoolFile: Sendable {
         // Safe: allocated in `init` for one slot, freed only in `deinit`, lent under the mutex.
         let room: UnsafeMutableRawPointer
 
-        init(seal: consuming SpoolSeal) {
+        init(seal: consuming SpoolSeal, contentBytes: Int) {
             self.seal = seal
-            unsafe room = .allocate(byteCount: FrameRelay.arenaBytes + SpoolSeal.headerBytes, alignment: 4096)
+            unsafe room = .allocate(byteCount: contentBytes + SpoolSeal.headerBytes, alignment: 4096)
         }
 
         deinit { unsafe room.deallocate() }

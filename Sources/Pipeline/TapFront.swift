@@ -15,6 +15,7 @@ final class TapFront: Sendable {
     }
 
     private let parts: FrontEnd.Parts
+    private let secrets: SecretMailbox
     private let ports: [TapPort]
     private let bell: WakeDescriptor
     private let ended: WakeDescriptor
@@ -34,6 +35,8 @@ final class TapFront: Sendable {
         commitNanoseconds: UInt64
     ) {
         self.parts = parts
+        secrets = SecretMailbox(bell: bell)
+        parts.keys.tail?.feed(secrets)
         self.ports = ports
         self.bell = bell
         self.ended = ended
@@ -51,13 +54,13 @@ final class TapFront: Sendable {
 
     /// The thread's body: runs until every port has ended and everything of theirs was taken in.
     func run() {
-        // A tap is given no secrets yet: TLS is counted by host.
-        var front = FrontEnd(parts, expectsSecrets: false)
+        var front = FrontEnd(parts)
         var merge = FrameMerge(ports)
         let began = SystemClock.monotonic
         var flushed = began
         var looked = began
         while true {
+            front.take(secrets.take())
             let outcome = merge.step(into: &front, atMost: Self.batchFrames)
             if case .ended = outcome { break }
             let now = SystemClock.monotonic
@@ -73,6 +76,9 @@ final class TapFront: Sendable {
             }
             if case .waiting = outcome { bell.wait(milliseconds: Self.idleMilliseconds) }
         }
+        // What is in the key logs by now, although nobody brought it yet.
+        parts.keys.tail?.readLast()
+        front.take(secrets.take())
         front.finish()
         look(front, merge)
         var final = ReplayReport(

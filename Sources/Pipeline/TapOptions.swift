@@ -35,6 +35,10 @@ public struct TapChange: Sendable {
     public var filter: String??
     /// The bound of the spool.
     public var spoolBytes: Int?
+    /// Opens the key logs anew.
+    public var reopensKeyLogs = false
+    /// The key logs from now on, if a tap has any.
+    public var keyLogs: [String]?
 
     /// Nothing changes.
     public init() {}

@@ -19,20 +19,38 @@ public enum TapError: Error, CustomStringConvertible, Sendable {
 
 /// Taps interfaces into a vault: a capture thread for each, then the same front end, hashers and writer as a replay.
 ///
-/// Making the value opens the interfaces, which is all that needs privileges; `run` may follow after they were dropped.
+/// Making the value opens the interfaces and the key logs, which is all that needs privileges; `run` may follow after they were dropped.
 public struct TapRun: ~Copyable {
     private let options: TapOptions
     private let stop: StopFlag
     private var captures: LiveCaptures
+    /// Follows the key logs; nil when none was named.
+    private let tail: KeyLogTail?
 
-    /// Opens the interfaces.
+    /// Opens the interfaces and the key logs.
     public init(_ options: TapOptions, stop: StopFlag = StopFlag()) throws(TapError) {
+        let captures = try Self.openInterfaces(options)
+        let tail = try Self.openKeyLogs(options.storing.keys.logs)
         self.options = options
         self.stop = stop
+        self.tail = tail
+        self.captures = captures
+    }
+
+    private static func openInterfaces(_ options: TapOptions) throws(TapError) -> LiveCaptures {
         do throws(LiveError) {
-            captures = try LiveCaptures.open(options.interfaces, options.live)
+            return try LiveCaptures.open(options.interfaces, options.live)
         } catch {
             throw .live(error)
+        }
+    }
+
+    private static func openKeyLogs(_ paths: [String]) throws(TapError) -> KeyLogTail? {
+        guard !paths.isEmpty else { return nil }
+        do throws(ReplayError) {
+            return KeyLogTail(try KeyLogFiles(paths, mustExist: false))
+        } catch {
+            throw .storing(error)
         }
     }
 
@@ -56,9 +74,13 @@ public struct TapRun: ~Copyable {
         let watch = EndpointWatch(reader: store.reader)
         let watchThread = WorkerThread(name: "endpoints") { watch.run() }
         let ended = WakeDescriptor()
+        let keys = FrontEnd.KeyParts(
+            options.storing.keys, spoolFolder: store.spoolFolder, isExpected: tail != nil, tail: tail)
         let front = TapFront(
-            store.frontParts(options.storing), ports: ports, bell: bell, ended: ended,
+            store.frontParts(options.storing, keys), ports: ports, bell: bell, ended: ended,
             commitNanoseconds: options.storing.durability.commitNanoseconds)
+        let tail = tail
+        let tailThread = WorkerThread(name: "keys") { tail?.run() }
         let frontThread = WorkerThread(name: "front") { front.run() }
 
         // This thread waits for nothing but time and the end, so that signals and statistics go on whatever storage does.
@@ -79,6 +101,8 @@ public struct TapRun: ~Copyable {
             report = front.takeReport()
         }
         frontThread.join()
+        tail?.end()
+        tailThread.join()
         threads.join()
         let writer = Self.finish(store, cuttingShort: abort)
         watch.end()
@@ -90,6 +114,7 @@ public struct TapRun: ~Copyable {
         case .success(let outcome): report.take(outcome)
         case .failure(let error): throw .storing(error)
         }
+        report.note(unreadableKeyLogLines: tail?.unreadableLines ?? 0, keys.spool?.status)
         report.seconds = last.seconds
         report.capturedBytes = last.interfaces.reduce(0) { $0 + $1.capturedBytes }
         return TapReport(replay: report, interfaces: last.interfaces)
@@ -145,6 +170,7 @@ public struct TapRun: ~Copyable {
         if let scope = change.scope { front.use(scope) }
         if let filter = change.filter { for port in ports { port.use(filter: filter) } }
         if let bytes = change.spoolBytes { for port in ports { port.relay.use(spoolBytes: bytes / ports.count) } }
+        if change.reopensKeyLogs { tail?.reopen(change.keyLogs) }
     }
 
     private func status(
@@ -156,7 +182,8 @@ public struct TapRun: ~Copyable {
             seconds: Double(SystemClock.monotonic &- began) / 1e9, packets: snapshot.packets,
             openFlows: snapshot.openFlows, deliveredBytes: snapshot.deliveredBytes, gapBytes: snapshot.gapBytes,
             interfaces: ports.map(\.report), newEndpoints: endpoints,
-            leftOut: ports.flatMap { $0.takeLeftOut() }, problems: problems + ports.flatMap { $0.takeProblems() })
+            leftOut: ports.flatMap { $0.takeLeftOut() },
+            problems: problems + ports.flatMap { $0.takeProblems() } + (tail?.takeProblems() ?? []))
     }
 }
 

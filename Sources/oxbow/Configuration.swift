@@ -12,6 +12,10 @@ struct Configuration: Codable {
     var keyCommand: String?
     var dialect: String?
     var keyLogs: [String]?
+    var keyWait: String?
+    var keyMemory: String?
+    var keySpoolLimit: String?
+    var keyFlowLimit: String?
     var filter: String?
     var scope: [String]?
     var s3Endpoints: [String]?
@@ -41,6 +45,10 @@ struct Configuration: Codable {
         case vault, dialect, filter, scope, hashers, memory, tenants, interfaces, snaplen, buffer, promiscuous, user
         case statistics
         case keyLogs = "keys"
+        case keyWait = "key-wait"
+        case keyMemory = "key-memory"
+        case keySpoolLimit = "key-spool-limit"
+        case keyFlowLimit = "key-flow-limit"
         case blockSize = "block-size"
         case s3Endpoints = "s3-endpoints"
         case commitBytes = "commit-bytes"

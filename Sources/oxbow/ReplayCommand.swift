@@ -11,7 +11,8 @@ struct ReplayCommand: ParsableCommand {
         abstract: "Rebuilds the objects in captures and keeps them in a vault.",
         discussion: """
             Several captures are read as one stream of time. The vault is made if it does not exist. Replaying the same \
-            traffic again stores nothing new.
+            traffic again stores nothing new. TLS is read with the sessions' secrets: from --keys, or from a pcapng that \
+            holds them, which is looked for without being asked.
 
             A capture that is cut or corrupt yields everything before the damage, with a warning; with --strict that ends \
             in exit code 1. SIGINT and SIGTERM stop reading, commit what was read, and end with 130; a second signal \
@@ -23,12 +24,7 @@ struct ReplayCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Captures: pcap or pcapng files.", valueName: "file"))
     var files: [String]
 
-    @Option(
-        name: .customLong("keys"),
-        help: ArgumentHelp(
-            "TLS secrets in the NSS key log format (SSLKEYLOGFILE); read on while the file grows. Repeatable. Secrets inside a pcapng are found without it.",
-            valueName: "file"))
-    var keyLogs: [String] = []
+    @OptionGroup var keys: KeyArguments
 
     @OptionGroup var ingest: IngestOptions
 
@@ -42,7 +38,7 @@ struct ReplayCommand: ParsableCommand {
         let configured = try vault.configuration()
         var options = try ingest.options(captures: files, vault: vault.path(), configured)
         options.secret = try vault.secret()
-        options.keyLogs = keyLogs.isEmpty ? configured.keyLogs ?? [] : keyLogs
+        options.keys = try keys.options(configured, wait: nil)
         Interruption.install()
         var progress = ProgressLine(isEnabled: !json)
         let report: ReplayReport

@@ -25,8 +25,13 @@ struct TapCommand: ParsableCommand {
             counted the same way as kernel-drop; a larger --buffer helps.
 
             SIGINT or SIGTERM: takes in what was captured, commits, reports, exits with 0; a second signal exits with 130 \
-            at once. SIGHUP reads scope, filter, spool-limit and statistics anew from the configuration file (those \
-            that no flag set).
+            at once. SIGHUP reads scope, filter, keys, spool-limit and statistics anew from the configuration file (those \
+            that no flag set), and opens the key logs anew.
+
+            TLS is read with the sessions' secrets: name the key logs that the nodes' programs write (SSLKEYLOGFILE) with \
+            --keys. They may come late, appear later, be rotated or cut. A connection waits --key-wait for its secrets, in \
+            --key-memory, then on disk within --key-spool-limit; what is not read is counted by host as key-missing. \
+            With --user, that user must be able to read the logs for a rotated one to be opened.
 
             With --json standard output has one object a line: kind `statistics`, `endpoint`, `left-out`, and at the end `report`.
             """)
@@ -37,6 +42,8 @@ struct TapCommand: ParsableCommand {
         name: [.customShort("i"), .customLong("interface")],
         help: ArgumentHelp("An interface, or any. Repeatable.", valueName: "interface"))
     var interfaces: [String] = []
+
+    @OptionGroup var keys: KeyArguments
 
     @OptionGroup var ingest: IngestOptions
 
@@ -136,6 +143,7 @@ struct TapCommand: ParsableCommand {
         options.storing = try ingest.options(captures: [], vault: path, configured)
         // Now, with the privileges that the program was started with.
         options.storing.secret = try vault.secret()
+        options.storing.keys = try keys.options(configured, wait: 30)
         options.live.filter = options.storing.filter
         options.live.snapLength = snaplen ?? configured.snaplen ?? options.live.snapLength
         if let text = buffer ?? configured.buffer {
@@ -173,6 +181,8 @@ struct TapCommand: ParsableCommand {
             change.scope = try ingest.scope(configured)
             if ingest.filter == nil { change.filter = .some(configured.filter) }
             change.spoolBytes = try spoolBytes(configured)
+            change.reopensKeyLogs = true
+            if keys.logs.isEmpty { change.keyLogs = configured.keyLogs ?? [] }
             monitor.interval = try statisticsInterval(configured)
             Terminal.note("oxbow: configuration read anew")
             return change

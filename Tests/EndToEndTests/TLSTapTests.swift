@@ -1,0 +1,146 @@
+import Foundation
+import Testing
+
+@Suite(.serialized, .enabled(if: TLSProxy.isMissing == nil, "\(TLSProxy.isMissing ?? "")"))
+struct `A live tap of TLS` {
+    /// What clients do: boto3 with small and large objects, parts, reads; curl by HTTP/1.1 and by HTTP/2.
+    private let day = """
+        for number in range(6): put(f"small-{number}", number * 7919)
+        parts("large", 12 << 20)
+        for number in range(6): s3.get_object(Bucket="bucket", Key=f"small-{number}")["Body"].read()
+        s3.get_object(Bucket="bucket", Key="large", Range="bytes=100000-4000000")["Body"].read()
+        curl("curl-1", 300000, "--http1.1"); curl("curl-2", 400000, "--http2")
+        curl("curl-empty", 0, "--http2")
+        """
+
+    @Test(arguments: [(13, 0), (12, 0), (13, 50), (13, 500), (12, 500), (13, 5_000)])
+    func `holds what the clients did, however late the key log's lines`(_ version: Int, _ delay: Int) throws {
+        let rig = try TapRig()
+        let proxy = try TLSProxy(rig)
+        let tap = try rig.tap(["-i", "vs0", "--keys", rig.folder / "late.log", "--statistics", "100ms"])
+        try rig.waitUntil("the user is told") { tap.errorsSoFar.contains("is not there yet") }
+        let copier = try SlowKeyLog(from: rig.folder / "keys.log", to: rig.folder / "late.log", milliseconds: delay)
+        let made = try proxy.s3(day, version: version, keys: rig.folder / "keys.log")
+        let size = { (name: String) in
+            (try? FileManager.default.attributesOfItem(atPath: rig.folder / name)[.size]) as? Int ?? -1
+        }
+        try rig.waitUntil("the last line was copied") { size("late.log") == size("keys.log") }
+        let report = try end(tap)
+        withExtendedLifetime(copier) {}
+        let objects = try rig.verified("vault")
+        #expect(objects.mapValues(\.sha256) == made.mapValues { $0 })
+        #expect(objects.values.allSatisfy { $0.gaps.isEmpty })
+        #expect(report.undecryptable.isEmpty, "\(report.undecryptable)")
+        #expect(report.cleartext["decryptedFlows"] == report.cleartext["flows"])
+        #expect(report.cleartext[version == 12 ? "version12" : "version13"] == report.cleartext["flows"])
+        #expect(report.cleartext["http2Sessions"] == 2)
+        if delay >= 500 { #expect(report.cleartext["lateKeys", default: 0] > 0) }
+    }
+
+    @Test func `names host and bytes of what has no key, within its limits, and reads all others meanwhile`() throws {
+        let rig = try TapRig()
+        let proxy = try TLSProxy(rig)
+        let tap = try rig.tap([
+            "-i", "vs0", "--keys", rig.folder / "keys.log", "--key-memory", "1MiB", "--key-spool-limit", "8MiB",
+            "--key-flow-limit", "4MiB", "--key-wait", "5m", "--commit-milliseconds", "200",
+        ])
+        // 40 MB that stay unread, by many connections; the first alone is beyond its limit.
+        let unread = """
+            curl("unread-name", 13000000, "--http1.1")
+            for number in range(9): s3 = client(); put(f"unread-{number}", 3000000)
+            """
+        try proxy.s3(unread, keys: nil)
+        let made = try proxy.s3(day, keys: rig.folder / "keys.log")
+        let spool = rig.folder / "vault/spool/keys.spool"
+        let size = (try? FileManager.default.attributesOfItem(atPath: spool)[.size]) as? Int ?? 0
+        // What each chunk carries beside its bytes is less than 1 %.
+        #expect(size > 0 && size <= 8_500_000)
+        let report = try end(tap)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: rig.folder / "vault/spool") == [])
+        let objects = try rig.verified("vault")
+        #expect(objects.mapValues(\.sha256) == made.mapValues { $0 })
+        #expect(report.cleartext["parkedFlowLimit", default: 0] >= 1)
+        #expect(report.cleartext["parkedTotalLimit", default: 0] >= 1)
+        #expect(report.cleartext["spooledBytes", default: 0] > 4 << 20)
+        #expect(report.cleartext["spoolPeakBytes", default: .max] <= 8 << 20)
+        #expect(report.cleartext["parkedPeakBytes", default: .max] <= (1 << 20) + (64 << 10))
+        let lines = Dictionary(grouping: report.undecryptable, by: \.host)
+        #expect(lines.keys.sorted() == [TapRig.serverAddress, TLSProxy.name].sorted())
+        #expect(report.undecryptable.allSatisfy { $0.reason == "key-missing" })
+        #expect(lines[TLSProxy.name]?.first?.flows == 1)
+        #expect(lines[TLSProxy.name]?.first?.bytes ?? 0 > 13_000_000)
+        #expect(lines[TapRig.serverAddress]?.first?.flows ?? 0 >= 9)
+        #expect(lines[TapRig.serverAddress]?.first?.bytes ?? 0 > 27_000_000)
+    }
+
+    @Test func `gives up after the wait, and says so`() throws {
+        let rig = try TapRig()
+        let proxy = try TLSProxy(rig)
+        let tap = try rig.tap([
+            "-i", "vs0", "--keys", rig.folder / "keys.log", "--key-wait", "300ms", "--statistics", "50ms",
+        ])
+        try proxy.s3(#"put("unread", 100000); time.sleep(1)"#, keys: rig.folder / "keys-too-late.log")
+        try FileManager.default.moveItem(atPath: rig.folder / "keys-too-late.log", toPath: rig.folder / "keys.log")
+        let made = try proxy.s3(#"put("read", 100000)"#, keys: rig.folder / "keys.log")
+        let report = try end(tap)
+        #expect(try rig.verified("vault").mapValues(\.sha256) == made.mapValues { $0 })
+        #expect(report.cleartext["keyWaitExpired", default: 0] >= 1)
+        #expect(report.undecryptable.map(\.reason) == ["key-missing"])
+    }
+
+    @Test func `follows a key log that is rotated, and opens it as another user`() throws {
+        let rig = try TapRig()
+        let proxy = try TLSProxy(rig)
+        try FileManager.default.createDirectory(atPath: rig.folder / "vault", withIntermediateDirectories: false)
+        try Shell.run(["chmod", "711", rig.folder.path])
+        try Shell.run(["chown", "nobody", rig.folder / "vault"])
+        let log = rig.folder / "keys.log"
+        // There from the start, and for root alone: opened before privileges go, but not after.
+        _ = FileManager.default.createFile(atPath: log, contents: nil, attributes: [.posixPermissions: 0o600])
+        let tap = try rig.tap(["-i", "vs0", "--user", "nobody", "--keys", log])
+        try rig.waitUntil("the user's rights are looked at") {
+            tap.errorsSoFar.contains("could not be opened again once it is rotated")
+        }
+        var made = try proxy.s3(#"put("one", 100000)"#, keys: log)
+        try FileManager.default.moveItem(atPath: log, toPath: log + ".1")
+        _ = FileManager.default.createFile(atPath: log, contents: nil, attributes: [.posixPermissions: 0o600])
+        try rig.waitUntil("the refusal is told") { tap.errorsSoFar.contains("let the user that oxbow runs as read it") }
+        made.merge(try proxy.s3(#"put("two", 100000)"#, keys: log)) { $1 }
+        try Shell.run(["chmod", "644", log])
+        kill(tap.process.processIdentifier, SIGHUP)
+        try rig.waitUntil("the logs were opened anew") { tap.errorsSoFar.contains("configuration read anew") }
+        made.merge(try proxy.s3(#"put("three", 100000)"#, keys: log)) { $1 }
+        let report = try end(tap)
+        #expect(report.undecryptable.isEmpty)
+        #expect(try rig.verified("vault").mapValues(\.sha256) == made.mapValues { $0 })
+    }
+
+    @Test func `refuses a key log that cannot be read, and leaves no vault`() throws {
+        let folder = try TemporaryFolder()
+        let outcome = try OxbowProgram.run(["tap", "-i", "lo", "--keys", folder.path, "--vault", folder / "v"])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("is no file; name a file in the NSS key log format"))
+        #expect(!FileManager.default.fileExists(atPath: folder / "v"))
+    }
+
+    private func end(_ tap: RunningProgram) throws -> TLSReport {
+        tap.process.terminate()
+        let outcome = tap.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let line = try #require(outcome.text.split(separator: "\n").last, "no report: \(outcome.errors)")
+        return try JSONDecoder().decode(TLSReport.self, from: Data(line.utf8))
+    }
+}
+
+/// What a report says of TLS.
+struct TLSReport: Decodable {
+    struct Line: Decodable {
+        var host: String
+        var reason: String
+        var flows: UInt64
+        var bytes: UInt64
+    }
+
+    var cleartext: [String: UInt64]
+    var undecryptable: [Line]
+}
