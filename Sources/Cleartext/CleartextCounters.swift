@@ -90,6 +90,10 @@ public struct CleartextCounters: Sendable, Hashable {
     public var parkedFlowLimit: UInt64 = 0
     /// Flows given up at ``CleartextLimits/parkedBytes``, since the spool took no more.
     public var parkedTotalLimit: UInt64 = 0
+    /// Flows that were shown to an export.
+    public var exportedFlows: UInt64 = 0
+    /// Flows that were not, since too much of them came before their secrets.
+    public var exportLimit: UInt64 = 0
     /// Times ``CleartextLimits/helloBytes`` was reached.
     public var helloLimit: UInt64 = 0
     /// Times ``CleartextLimits/searchTrials`` was reached.

@@ -9,6 +9,8 @@ struct CleartextDesk: ~Copyable {
     private(set) var parkedBytes = 0
     /// Where what waits goes when memory is short; nil when there is no such place.
     let spool: (any CiphertextSpool)?
+    /// Is shown the flows that are read; nil when nobody asked for that.
+    let export: (any CleartextExport)?
     /// Attempts so far to find the sessions of flows without a handshake.
     var identifyTrials = 0
     /// Record numbers that may still be looked at for them.
@@ -25,8 +27,10 @@ struct CleartextDesk: ~Copyable {
     }
 
     init(
-        limits: CleartextLimits, store: SecretStore, expectsSecrets: Bool, spool: (any CiphertextSpool)? = nil
+        limits: CleartextLimits, store: SecretStore, expectsSecrets: Bool, spool: (any CiphertextSpool)? = nil,
+        export: (any CleartextExport)? = nil
     ) {
+        self.export = export
         self.spool = spool
         self.limits = limits
         self.store = store

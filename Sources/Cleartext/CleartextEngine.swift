@@ -22,12 +22,14 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
     public var sink: Sink
 
     /// An engine with the secrets known so far. `expectsSecrets` is false when none can come later: then nothing waits.
-    /// What waits goes to `spool` when memory is short.
+    /// What waits goes to `spool` when memory is short; what is read is shown to `export`.
     public init(
         sink: consuming Sink, limits: CleartextLimits = CleartextLimits(), store: SecretStore = SecretStore(),
-        expectsSecrets: Bool = true, spool: (any CiphertextSpool)? = nil
+        expectsSecrets: Bool = true, spool: (any CiphertextSpool)? = nil,
+        export: (any CleartextExport)? = nil
     ) {
-        desk = CleartextDesk(limits: limits, store: store, expectsSecrets: expectsSecrets, spool: spool)
+        desk = CleartextDesk(
+            limits: limits, store: store, expectsSecrets: expectsSecrets, spool: spool, export: export)
         self.sink = sink
     }
 
@@ -75,6 +77,7 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
         if !isDone, flow.hasDelivered { flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
         sink.close(flow.handle, flow.opening)
         flow.isOrphan = true
+        if isDone { flow.closeExport(&desk) }
         if isDone, flow.reason == nil, flow.isWaiting { flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
         settle(flow, at: since)
     }
@@ -330,6 +333,7 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
             }
         }
         if let flow = flows[slot] {
+            if !flow.isOrphan { flow.closeExport(&desk) }
             desk.releaseRoom(of: flow.initiator)
             desk.releaseRoom(of: flow.responder)
         }

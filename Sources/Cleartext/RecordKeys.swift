@@ -4,10 +4,13 @@ final class RecordKeys {
     var protection: RecordProtection
     /// The traffic secret, from which the next one follows (TLS 1.3).
     let secret: SecretBytes?
+    /// The master secret that they come from (TLS 1.2).
+    let master: SecretBytes?
 
-    init(_ protection: consuming RecordProtection, secret: SecretBytes?) {
+    init(_ protection: consuming RecordProtection, secret: SecretBytes?, master: SecretBytes? = nil) {
         self.protection = protection
         self.secret = secret
+        self.master = master
     }
 
     /// Keys of a traffic secret.

@@ -35,6 +35,7 @@ extension TLSFlow {
         _ sink: inout Sink, _ desk: inout CleartextDesk
     ) {
         desk.counters.records += 1
+        if half.epoch == .application, desk.export != nil { showSecrets(half, &desk) }
         if opened.padding > 0 { half.pads = true }
         switch opened.type {
         case RecordHeader.Kind.applicationData:
@@ -212,7 +213,7 @@ extension TLSFlow {
                     suite, master: master, clientRandom: random.bytes, serverRandom: serverRandom, isClient: isClient,
                     encryptsThenMACs: session.encryptsThenMACs)
             else { continue }
-            found.append(RecordKeys(protection, secret: nil))
+            found.append(RecordKeys(protection, secret: nil, master: master))
         }
         return found
     }

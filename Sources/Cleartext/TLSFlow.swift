@@ -42,6 +42,8 @@ final class TLSFlow {
     var watchedSegments = 0
     /// The session's application secrets, for a flow whose handshake was not seen.
     var identified: (client: SecretBytes, server: SecretBytes)?
+    /// How far it was shown to an export.
+    var shown = ExportState()
     /// True while the flow is listed among those that wait.
     var isListed = false
     /// True once the flow had to wait.
@@ -86,6 +88,7 @@ final class TLSFlow {
         }
         let used = consume(half, bytes, at: offset, context, &sink, &desk)
         if isPlain { return used }
+        if desk.export != nil { show(side, bytes.extracting(0..<used), at: offset, context, &desk) }
         if used < bytes.byteCount, reason == nil {
             park(bytes.extracting(used..<bytes.byteCount), side, offset &+ UInt64(used), context, &desk)
         }
@@ -117,6 +120,7 @@ final class TLSFlow {
         if reason == nil, mustQueue(half) { return parked.append(end: how, side, at: half.next, context) }
         if reason == nil, half.phase == .searching { search(half, isLast: true, context, &sink, &desk) }
         if !half.isClosed { sink.end(handle, side, how, translated(context, half)) }
+        if desk.export != nil { showEnd(half, how, context, &desk) }
         half.isClosed = true
         half.phase = .over
     }

@@ -39,9 +39,15 @@ struct FrontEnd: ~Copyable, FrameSink {
         var isExpected: Bool
         /// Where they come from while a tap runs.
         var tail: KeyLogTail?
+        /// What is shown the flows that are read.
+        var export: CleartextExportFiles?
 
         /// For one of `share` front ends that work side by side, and have one spool.
-        init(_ options: KeyOptions, spoolFolder: String, isExpected: Bool, tail: KeyLogTail? = nil, share: Int = 1) {
+        init(
+            _ options: KeyOptions, spoolFolder: String, isExpected: Bool, tail: KeyLogTail? = nil,
+            export: CleartextExportFiles?, share: Int = 1
+        ) {
+            self.export = export
             limits = options.limits(share: share)
             self.isExpected = isExpected
             self.tail = tail
@@ -57,7 +63,7 @@ struct FrontEnd: ~Copyable, FrameSink {
         let dialects = DialectEngine(options: parts.dialects, sink: splitter)
         let cleartext = CleartextEngine(
             sink: HTTPEngine(sink: dialects), limits: parts.keys.limits, expectsSecrets: parts.keys.isExpected,
-            spool: parts.keys.spool)
+            spool: parts.keys.spool, export: parts.keys.export)
         decapsulator = Decapsulator(options: parts.tunnels.decapsulator)
         flows = FlowAssembler(sink: cleartext)
     }

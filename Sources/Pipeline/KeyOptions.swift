@@ -13,6 +13,11 @@ public struct KeyOptions: Sendable {
     /// Bytes that one connection may let wait, in memory and on disk together.
     public var flowBytes: Int
 
+    /// A file to write the secrets of the flows in scope that were read to; nil for none.
+    public var exportKeys: String?
+    /// A pcapng to write these flows to, with their secrets; nil for none.
+    public var exportCleartext: String?
+
     /// Options with defaults.
     public init() {
         let limits = CleartextLimits()

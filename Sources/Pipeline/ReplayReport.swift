@@ -55,7 +55,8 @@ public struct ReplayReport: Sendable, Codable {
 
     init(
         stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
-        wasStopped: Bool, unreadableKeyLogLines: UInt64, keySpool: KeySpoolStatus?
+        wasStopped: Bool, unreadableKeyLogLines: UInt64, keySpool: KeySpoolStatus?,
+        exportProblems: [String]
     ) {
         self.init(front: front, writer: writer, seconds: seconds, wasStopped: wasStopped)
         let statistics = stream.statistics
@@ -64,6 +65,7 @@ public struct ReplayReport: Sendable, Codable {
         filteredPackets = statistics.filteredPackets
         captureFaults = stream.faults.map { String(describing: $0) }
         note(unreadableKeyLogLines: unreadableKeyLogLines, keySpool)
+        problems += exportProblems
     }
 
     /// What the key logs and the key spool say.

@@ -1,4 +1,5 @@
 public import Capture
+internal import Dialects
 public import Vaults
 
 /// Why a replay could not be done.
@@ -42,10 +43,12 @@ public struct ReplayRun {
             throw .capture(error)
         }
         var keyLogs = try KeyLogFiles(options.keys.logs)
+        let export = try CleartextExportFiles(options.keys, scope: options.dialects.scope)
         let store = try IngestStore(options, stop: stop)
         _ = SpoolFile.removeStale(in: store.spoolFolder)
         let keys = FrontEnd.KeyParts(
-            options.keys, spoolFolder: store.spoolFolder, isExpected: !keyLogs.isEmpty || stream.mayHoldSecrets)
+            options.keys, spoolFolder: store.spoolFolder, isExpected: !keyLogs.isEmpty || stream.mayHoldSecrets,
+            export: export)
         var front = FrontEnd(store.frontParts(options, keys))
         let began = ContinuousClock.now
         front.take(keyLogs.read())
@@ -64,6 +67,7 @@ public struct ReplayRun {
         let writer = try store.finish()
         return ReplayReport(
             stream: stream, front: front, writer: writer, seconds: began.duration(to: .now), wasStopped: stop.isRaised,
-            unreadableKeyLogLines: keyLogs.unreadableLines, keySpool: keys.spool?.status)
+            unreadableKeyLogLines: keyLogs.unreadableLines, keySpool: keys.spool?.status,
+            exportProblems: export?.takeProblems() ?? [])
     }
 }

@@ -1,4 +1,5 @@
 public import Capture
+internal import Dialects
 internal import Vaults
 
 /// Why a tap could not be started, or ended early.
@@ -26,14 +27,18 @@ public struct TapRun: ~Copyable {
     private var captures: LiveCaptures
     /// Follows the key logs; nil when none was named.
     private let tail: KeyLogTail?
+    /// What `--export-keys` and `--export-cleartext` write; nil when nothing is asked for.
+    private let export: CleartextExportFiles?
 
     /// Opens the interfaces and the key logs.
     public init(_ options: TapOptions, stop: StopFlag = StopFlag()) throws(TapError) {
         let captures = try Self.openInterfaces(options)
         let tail = try Self.openKeyLogs(options.storing.keys.logs)
+        let export = try Self.openExports(options.storing)
         self.options = options
         self.stop = stop
         self.tail = tail
+        self.export = export
         self.captures = captures
     }
 
@@ -42,6 +47,14 @@ public struct TapRun: ~Copyable {
             return try LiveCaptures.open(options.interfaces, options.live)
         } catch {
             throw .live(error)
+        }
+    }
+
+    private static func openExports(_ options: ReplayOptions) throws(TapError) -> CleartextExportFiles? {
+        do throws(ReplayError) {
+            return try CleartextExportFiles(options.keys, scope: options.dialects.scope)
+        } catch {
+            throw .storing(error)
         }
     }
 
@@ -75,7 +88,8 @@ public struct TapRun: ~Copyable {
         let watchThread = WorkerThread(name: "endpoints") { watch.run() }
         let ended = WakeDescriptor()
         let keys = FrontEnd.KeyParts(
-            options.storing.keys, spoolFolder: store.spoolFolder, isExpected: tail != nil, tail: tail)
+            options.storing.keys, spoolFolder: store.spoolFolder, isExpected: tail != nil, tail: tail,
+            export: export)
         let front = TapFront(
             store.frontParts(options.storing, keys), ports: ports, bell: bell, ended: ended,
             commitNanoseconds: options.storing.durability.commitNanoseconds)
@@ -183,7 +197,8 @@ public struct TapRun: ~Copyable {
             openFlows: snapshot.openFlows, deliveredBytes: snapshot.deliveredBytes, gapBytes: snapshot.gapBytes,
             interfaces: ports.map(\.report), newEndpoints: endpoints,
             leftOut: ports.flatMap { $0.takeLeftOut() },
-            problems: problems + ports.flatMap { $0.takeProblems() } + (tail?.takeProblems() ?? []))
+            problems: problems + ports.flatMap { $0.takeProblems() } + (tail?.takeProblems() ?? [])
+                + (export?.takeProblems() ?? []))
     }
 }
 

@@ -34,11 +34,37 @@ struct KeyArguments: ParsableArguments {
             "Ciphertext of one connection that may wait, in memory and on disk (default: 256MiB).", valueName: "size"))
     var flowLimit: String?
 
+    @Option(
+        name: .customLong("export-keys"),
+        help: ArgumentHelp(
+            "Write the secrets of the TLS connections in scope that were read to this new file (0600).",
+            valueName: "file"))
+    var exportKeys: String?
+
+    @Option(
+        name: .customLong("export-cleartext"),
+        help: ArgumentHelp(
+            "Write these connections to this new pcapng (0600) with their secrets: Wireshark shows them decrypted.",
+            valueName: "file"))
+    var exportCleartext: String?
+
+    /// Says what an export means. Not configurable in a file: who wants it says so each time.
+    func warn() {
+        for (option, path) in [("--export-keys", exportKeys), ("--export-cleartext", exportCleartext)] {
+            guard let path else { continue }
+            Terminal.note(
+                "oxbow: warning: \(option) writes TLS secrets to \(path): whoever reads it can read the connections; remove it when it is not needed any more"
+            )
+        }
+    }
+
     /// The options, from the flags over the configuration. `wait` is the default of the command.
     func options(_ configured: Configuration, wait defaultWait: Double?) throws -> KeyOptions {
         var options = KeyOptions()
         options.logs = logs.isEmpty ? configured.keyLogs ?? [] : logs
         options.waitSeconds = defaultWait
+        options.exportKeys = exportKeys
+        options.exportCleartext = exportCleartext
         if let text = wait ?? configured.keyWait {
             guard let seconds = DurationText.seconds(text), seconds > 0 else {
                 throw ValidationError("--key-wait \(text) is no time; say for example 500ms, 30s or 5m")

@@ -40,6 +40,7 @@ struct ReplayCommand: ParsableCommand {
         options.secret = try vault.secret()
         options.keys = try keys.options(configured, wait: nil)
         Interruption.install()
+        keys.warn()
         var progress = ProgressLine(isEnabled: !json)
         let report: ReplayReport
         do {

@@ -105,6 +105,7 @@ struct TapCommand: ParsableCommand {
         }
         // Before the first thread: capabilities belong to threads, and these inherit them.
         if let user = user ?? configured.user { try Privileges.drop(to: user) }
+        keys.warn()
         for warning in run.warnings { Terminal.note("oxbow: warning: \(warning)") }
         Terminal.note("oxbow: tapping \(options.interfaces.joined(separator: ", ")) into \(options.storing.vault)")
         var monitor = TapMonitor(

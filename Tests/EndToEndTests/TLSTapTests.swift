@@ -17,7 +17,10 @@ struct `A live tap of TLS` {
     func `holds what the clients did, however late the key log's lines`(_ version: Int, _ delay: Int) throws {
         let rig = try TapRig()
         let proxy = try TLSProxy(rig)
-        let tap = try rig.tap(["-i", "vs0", "--keys", rig.folder / "late.log", "--statistics", "100ms"])
+        let export = rig.folder / "clear.pcapng"
+        let tap = try rig.tap([
+            "-i", "vs0", "--keys", rig.folder / "late.log", "--statistics", "100ms", "--export-cleartext", export,
+        ])
         try rig.waitUntil("the user is told") { tap.errorsSoFar.contains("is not there yet") }
         let copier = try SlowKeyLog(from: rig.folder / "keys.log", to: rig.folder / "late.log", milliseconds: delay)
         let made = try proxy.s3(day, version: version, keys: rig.folder / "keys.log")
@@ -35,6 +38,66 @@ struct `A live tap of TLS` {
         #expect(report.cleartext[version == 12 ? "version12" : "version13"] == report.cleartext["flows"])
         #expect(report.cleartext["http2Sessions"] == 2)
         if delay >= 500 { #expect(report.cleartext["lateKeys", default: 0] > 0) }
+        #expect(report.cleartext["exportedFlows"] == report.cleartext["flows"])
+        guard `An export of what was decrypted`.isMissing == nil else { return }
+        let puts = #"http.request.method == "PUT" or http2.headers.method == "PUT""#
+        let paths = try Shell.run([
+            "tshark", "-n", "-r", export, "-Y", puts, "-T", "fields", "-e", "http.request.uri", "-e",
+            "http2.headers.path",
+        ])
+        for key in made.keys { #expect(paths.contains("/bucket/\(key)"), "\(key) of \(paths)") }
+    }
+
+    @Test func `leaves no secret in the vault, on the disk while it waits, or in any output`() throws {
+        let rig = try TapRig()
+        let proxy = try TLSProxy(rig)
+        let tap = try rig.tap([
+            "-i", "vs0", "--keys", rig.folder / "keys.log", "--key-memory", "1MiB", "--statistics", "50ms",
+            "--commit-milliseconds", "100", "--key-wait", "5m",
+        ])
+        // The handshakes' lines come at once, those for the data only when much has gathered on disk.
+        let made = try proxy.s3(
+            "put('one', 3000000); parts('two', 12000000); curl('three', 2000000, '--http2')",
+            keys: rig.folder / "all.log")
+        let log = try String(contentsOfFile: rig.folder / "all.log", encoding: .utf8)
+        let spool = rig.folder / "vault/spool/keys.spool"
+        try rig.waitUntil("ciphertext waits on disk") {
+            ((try? FileManager.default.attributesOfItem(atPath: spool)[.size]) as? Int ?? 0) > 10_000_000
+        }
+        let words = log.split(separator: "\n").filter { $0.contains("HANDSHAKE") }
+        try (words.joined(separator: "\n") + "\n").write(
+            toFile: rig.folder / "keys.log", atomically: true, encoding: .utf8)
+        usleep(300_000)
+        var places = [("the spool", FileManager.default.contents(atPath: spool) ?? Data())]
+        try log.write(toFile: rig.folder / "keys.log", atomically: true, encoding: .utf8)
+        usleep(300_000)
+        tap.process.terminate()
+        let outcome = tap.wait()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        places += [("the output", outcome.output), ("standard error", Data(outcome.errors.utf8))]
+        let vault = rig.folder / "vault"
+        for file in FileManager.default.enumerator(atPath: vault)?.allObjects as? [String] ?? [] {
+            if let content = FileManager.default.contents(atPath: "\(vault)/\(file)") { places.append((file, content)) }
+        }
+        #expect(try rig.verified("vault").mapValues(\.sha256) == made.mapValues { $0 })
+        let secrets = log.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap {
+            $0.split(separator: " ").last
+        }
+        #expect(secrets.count > 8 && places.count > 6)
+        for secret in secrets {
+            let digits = Array(secret)
+            let raw = Data(
+                stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+                    UInt8(String(digits[$0...$0 + 1]), radix: 16)
+                })
+            for needle in [
+                Data(secret.utf8), Data(secret.uppercased().utf8), raw, Data(raw.base64EncodedString().utf8),
+            ] {
+                for (place, content) in places where content.range(of: needle) != nil {
+                    Issue.record("a secret stands in \(place)")
+                }
+            }
+        }
     }
 
     @Test func `names host and bytes of what has no key, within its limits, and reads all others meanwhile`() throws {
@@ -50,7 +113,12 @@ struct `A live tap of TLS` {
             for number in range(9): s3 = client(); put(f"unread-{number}", 3000000)
             """
         try proxy.s3(unread, keys: nil)
-        let made = try proxy.s3(day, keys: rig.folder / "keys.log")
+        // Small: what waits for some milliseconds is never the largest.
+        let made = try proxy.s3(
+            """
+            for number in range(6): put(f"small-{number}", number * 7919)
+            curl("curl-1", 100000, "--http1.1"); curl("curl-2", 100000, "--http2")
+            """, keys: rig.folder / "keys.log")
         let spool = rig.folder / "vault/spool/keys.spool"
         let size = (try? FileManager.default.attributesOfItem(atPath: spool)[.size]) as? Int ?? 0
         // What each chunk carries beside its bytes is less than 1 %.
