@@ -37,7 +37,6 @@ final class KeyLogTail: Sendable {
 
     /// Reads what there is now, once more before the end; a last line need not be whole.
     func readLast() {
-        while !readOn() {}
         let events = state.withLock { $0.files.read(isLast: true) }
         if !events.isEmpty { for mailbox in mailboxes.withLock({ $0 }) { mailbox.put(events) } }
     }
@@ -69,10 +68,13 @@ final class KeyLogTail: Sendable {
     private func readOn() -> Bool {
         let boxes = mailboxes.withLock { $0 }
         guard boxes.allSatisfy({ !$0.isFull }) else { return true }
-        var events: [SecretEvent] = []
-        let isDone = state.withLock { $0.files.readSome(Self.stepBytes, into: &events) }
-        if !events.isEmpty { for mailbox in boxes { mailbox.put(events) } }
-        return isDone
+        // Brought under the same lock: whoever reads for the last time must not miss what is on its way.
+        return state.withLock { state in
+            var events: [SecretEvent] = []
+            let isDone = state.files.readSome(Self.stepBytes, into: &events)
+            if !events.isEmpty { for mailbox in boxes { mailbox.put(events) } }
+            return isDone
+        }
     }
 }
 
