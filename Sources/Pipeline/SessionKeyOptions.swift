@@ -1,7 +1,7 @@
 internal import Cleartext
 
 /// Where TLS secrets come from, and how long and where ciphertext waits for them.
-public struct KeyOptions: Sendable {
+public struct SessionKeyOptions: Sendable {
     /// Files in the NSS key log format, which may still grow.
     public var logs: [String] = []
     /// Seconds that a connection waits for its secrets, by the packets' time; nil: until the end of the captures.
