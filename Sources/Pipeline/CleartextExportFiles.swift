@@ -20,7 +20,7 @@ final class CleartextExportFiles: CleartextExport {
     let wantsBytes: Bool
 
     /// Makes the files; nil when none is asked for.
-    init?(_ options: KeyOptions, scope: Scope) throws(ReplayError) {
+    init?(_ options: SessionKeyOptions, scope: Scope) throws(ReplayError) {
         guard options.exportKeys != nil || options.exportCleartext != nil else { return nil }
         var state = State()
         if let path = options.exportKeys { state.keys = try ExportFile(path, option: "--export-keys") }

@@ -44,7 +44,7 @@ struct FrontEnd: ~Copyable, FrameSink {
 
         /// For one of `share` front ends that work side by side, and have one spool.
         init(
-            _ options: KeyOptions, spoolFolder: String, isExpected: Bool, tail: KeyLogTail? = nil,
+            _ options: SessionKeyOptions, spoolFolder: String, isExpected: Bool, tail: KeyLogTail? = nil,
             export: CleartextExportFiles?, share: Int = 1
         ) {
             self.export = export

@@ -12,7 +12,7 @@ public struct ReplayOptions: Sendable {
     /// The vault's folder.
     public var vault: String
     /// Where TLS secrets come from.
-    public var keys = KeyOptions()
+    public var keys = SessionKeyOptions()
     /// BPF filter in the language of `tcpdump`, or nil.
     public var filter: String?
     /// What is taken for a tunnel, and whether tenants are told apart.

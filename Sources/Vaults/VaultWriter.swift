@@ -169,7 +169,11 @@ public struct VaultWriter: ~Copyable {
     /// Appends blocks that the index has, so that they are there twice until the other copies go.
     mutating func appendAgain(_ blocks: [BlockDescriptor]) throws(VaultError) {
         var blocks = blocks
-        for index in blocks.indices { try packer.pack(&blocks[index], in: pool) }
+        do throws(EncryptionError) {
+            for index in blocks.indices { try packer.pack(&blocks[index], in: pool) }
+        } catch {
+            throw .encryption(error.description)
+        }
         for (block, place) in zip(blocks, try log.append(blocks, in: pool)) { unpublished[block.fingerprint] = place }
     }
 

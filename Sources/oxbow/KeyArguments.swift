@@ -59,8 +59,8 @@ struct KeyArguments: ParsableArguments {
     }
 
     /// The options, from the flags over the configuration. `wait` is the default of the command.
-    func options(_ configured: Configuration, wait defaultWait: Double?) throws -> KeyOptions {
-        var options = KeyOptions()
+    func options(_ configured: Configuration, wait defaultWait: Double?) throws -> SessionKeyOptions {
+        var options = SessionKeyOptions()
         options.logs = logs.isEmpty ? configured.keyLogs ?? [] : logs
         options.waitSeconds = defaultWait
         options.exportKeys = exportKeys

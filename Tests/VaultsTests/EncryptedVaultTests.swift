@@ -3,6 +3,7 @@ import Compression
 import Encryption
 import Foundation
 import Objects
+import TestSupport
 import Testing
 
 @testable import Vaults
