@@ -3,32 +3,25 @@ internal import Vaults
 
 /// The hashing threads: each takes batches from its own queue and hands them on in its own queue, so that order is kept.
 struct HasherThreads: ~Copyable {
-    private let done: BoundedQueue<Int>
-    private let count: Int
+    private var threads = WorkerThreads()
 
     init(
         count: Int, from source: [BoundedQueue<IngestBatch>], to target: [BoundedQueue<IngestBatch>], pool: BlockPool,
         hasher: BlockHasher, preparation: BlockPreparation
     ) {
-        self.count = count
-        let done = BoundedQueue<Int>(capacity: count)
-        self.done = done
         for index in 0..<count {
             let (input, output) = (source[index], target[index])
-            WorkerThread(name: "hasher-\(index)") {
+            threads.start(name: "hasher-\(index)") {
                 while var batch = input.pop() {
                     hasher.hash(&batch.blocks, in: pool)
                     preparation.prepare(&batch.blocks, in: pool)
                     let blocks = batch.blocks
                     if !output.push(batch) { pool.release(blocks) }
                 }
-                done.push(index)
-            }.detach()
+            }
         }
     }
 
-    /// Waits until every thread has handed on its last batch.
-    consuming func join() {
-        for _ in 0..<count { _ = done.pop() }
-    }
+    /// Waits until every thread has handed on its last batch, and has ended.
+    consuming func join() { threads.join() }
 }

@@ -193,26 +193,14 @@ public struct TapRun: ~Copyable {
 
 /// The threads of the ports and of their spools.
 private struct PortThreads: ~Copyable {
-    private let done: BoundedQueue<Int>
-    private let count: Int
+    private var threads = WorkerThreads()
 
     init(_ ports: [TapPort], until stop: StopFlag) {
-        count = 2 * ports.count
-        let done = BoundedQueue<Int>(capacity: count)
-        self.done = done
         for (index, port) in ports.enumerated() {
-            WorkerThread(name: "capture-\(index)") {
-                port.run(until: stop)
-                done.push(index)
-            }.detach()
-            WorkerThread(name: "spool-\(index)") {
-                port.relay.runSpooler()
-                done.push(index)
-            }.detach()
+            threads.start(name: "capture-\(index)") { port.run(until: stop) }
+            threads.start(name: "spool-\(index)") { port.relay.runSpooler() }
         }
     }
 
-    consuming func join() {
-        for _ in 0..<count { _ = done.pop() }
-    }
+    consuming func join() { threads.join() }
 }

@@ -20,8 +20,24 @@ struct WorkerThread: ~Copyable {
     /// Waits until the body has returned.
     consuming func join() { pthread_join(thread, nil) }
 
-    /// Lets the thread go: it says in some other way that it is done.
-    consuming func detach() { pthread_detach(thread) }
+    /// Hands the thread to a group, which joins it.
+    fileprivate consuming func handle() -> pthread_t { thread }
+}
+
+/// Threads of one kind. Joined, not only heard of: what their bodies hold must be gone before the process may end, since
+/// RocksDB must not be closed while the process is being taken down.
+struct WorkerThreads: ~Copyable {
+    private var handles: [pthread_t] = []
+
+    /// Starts one more; see ``WorkerThread/init(name:_:)``.
+    mutating func start(name: String, _ body: @escaping @Sendable () -> Void) {
+        handles.append(WorkerThread(name: name, body).handle())
+    }
+
+    /// Waits until all bodies have returned.
+    consuming func join() {
+        for handle in handles { pthread_join(handle, nil) }
+    }
 }
 
 /// What a thread runs.

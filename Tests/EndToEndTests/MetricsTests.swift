@@ -43,7 +43,13 @@ struct `The metrics of a live tap` {
             #"oxbow_blocks_total{state="known"}"#: report.vault.blocks - report.vault.newBlocks,
             #"oxbow_block_bytes_total{state="new"}"#: report.vault.newBlockBytes,
         ]
-        for (name, value) in expected { #expect(scrape[name] == Double(value), "\(name)") }
+        // The wire is never quite still: a neighbour's question may come between the last scrape and the end.
+        let late = ["packets": 30.0, "frames": 30.0, "captured_bytes": 3000.0]
+        for (name, value) in expected {
+            let after = Double(value) - (scrape[name] ?? -1)
+            let room = late.first { name.contains("_\($0.key)_total") }?.value ?? 0
+            #expect((0...room).contains(after), "\(name): \(after) more at the end")
+        }
         #expect(report.vault.newBlocks > 40 && report.vault.blocks > report.vault.newBlocks)
         #expect((scrape["oxbow_commit_duration_seconds_count"] ?? 0) >= 1)
         #expect(scrape["oxbow_commit_duration_seconds_count"] == scrape["oxbow_commits_total"])
