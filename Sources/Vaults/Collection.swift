@@ -110,7 +110,7 @@ struct SegmentRewrite {
     /// Records of the batch that was read last, and how many of them are done.
     var records: [SegmentRecord] = []
     var done = 0
-    /// Rows that stand in this segment and are the last word on their keys.
+    /// Rows that stand in this segment and are the last word on their keys; none between two steps.
     var rows: [CatalogMutation] = []
     var rowBytes = 0
     /// Blocks that were read and are to be appended together; none between two steps.

@@ -15,7 +15,7 @@ extension VaultWriter {
     /// rolled: then nothing was begun.
     public mutating func beginCollection(_ options: CollectionOptions, now: UInt64) throws(VaultError) {
         try commit()
-        try log.roll()
+        if !options.isDryRun { try log.roll() }
         collection = Collection(options, now: now, blocks: catalog.statistics.blocks)
     }
 

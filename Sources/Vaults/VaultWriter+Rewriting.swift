@@ -13,6 +13,9 @@ extension VaultWriter {
         do throws(VaultError) {
             isWhole = try copySome(&rewrite)
             try appendCopies(&rewrite)
+            // Now, not with a later step's: between two steps traffic may overrule a row, and a row that is logged behind
+            // what overruled it would bring the old value back.
+            try commitRows(&rewrite)
             collection?.rewrite = rewrite
             if !isWhole { return }
             try finish(&rewrite)
@@ -147,7 +150,6 @@ extension VaultWriter {
     /// Makes durable what was copied, takes dead blocks out of the index, and lets the segment go.
     private mutating func finish(_ rewrite: inout SegmentRewrite) throws(VaultError) {
         // From here to the end nothing else is written: what is not marked now is used by nothing.
-        try commitRows(&rewrite)
         if var current = collection.take() {
             ledger.visitOpenReferences { current.filter.insert($0) }
             collection = current
