@@ -2,7 +2,7 @@
 public enum CompressionMethod: Hashable, Sendable {
     /// Blocks are stored as they are.
     case none
-    /// LZ4: some 500 MB/s and more a core, about half of zstd's gain.
+    /// LZ4: faster than zstd, and gains less.
     case lz4
     /// Zstandard with a level of 1 to 19, or -1 to -7 for faster ones.
     case zstd(level: Int)

@@ -19,7 +19,7 @@ public enum Decompressor {
     }
 
     private static func zstd(_ bytes: RawSpan, _ count: Int, _ room: inout MutableRawSpan) throws(CompressionError) {
-        // One frame, and a small one: no state worth keeping, and the library's own for a thread is made in 1 µs.
+        // One frame, and a small one: the library makes its state for each.
         let written = unsafe bytes.withUnsafeBytes { source in
             unsafe room.withUnsafeMutableBytes { room in
                 unsafe ZSTD_decompress(room.baseAddress, count, source.baseAddress, source.count)

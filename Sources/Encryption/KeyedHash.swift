@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// HMAC-SHA-256 (RFC 2104) with one key. Owned by one thread; a code costs about 1 µs for short input.
+/// HMAC-SHA-256 (RFC 2104) with one key. Owned by one thread.
 @safe
 public struct KeyedHash: ~Copyable {
     /// Length of a code in bytes.

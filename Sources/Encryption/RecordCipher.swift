@@ -20,7 +20,7 @@ public struct RecordEnvelope: Hashable, Sendable, BitwiseCopyable {
     /// Second word.
     public var tag1: UInt64
 
-    /// A encrypt of its words.
+    /// An envelope of its words.
     public init(head0: UInt64, head1: UInt64, tag0: UInt64, tag1: UInt64) {
         self.head0 = head0
         self.head1 = head1

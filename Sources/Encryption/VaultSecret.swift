@@ -52,7 +52,7 @@ public struct PassphraseCost: Sendable, Hashable, Codable {
         self.p = p
     }
 
-    /// 128 MiB and about half a second, the least that OWASP's cheat sheet on storing passwords (2023) advises.
+    /// 128 MiB of memory (RFC 7914 §2: 128 * N * r bytes).
     public static let standard = PassphraseCost(n: 1 << 17, r: 8, p: 1)
     /// What a file may ask for, so that a damaged one does not take the machine: 1 GiB.
     static let memoryBytesMax: UInt64 = 1 << 30

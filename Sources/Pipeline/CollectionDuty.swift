@@ -37,7 +37,8 @@ struct CollectionDuty {
         try attempt { () throws(VaultError) in report = try writer.collect(for: budget) }
         guard let report else { return }
         request = nil
-        try mailbox.answer(id, .report(report))
+        // Who asked may have gone, or the disk be full: no reason to end a tap.
+        try? mailbox.answer(id, .report(report))
     }
 
     /// Tells who waits that the run ends before the collection does.

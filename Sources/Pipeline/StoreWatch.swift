@@ -10,7 +10,7 @@ public struct StoreStatus: Sendable {
     public var bufferBytes: UInt64 = 0
     /// Bytes of all block buffers.
     public var bufferBytesMax: UInt64 = 0
-    /// How long the commits since the last status took, in nanoseconds; the oldest of more than 1,024 are left out.
+    /// How long the commits since the last status took, in nanoseconds; of more than 1,024 the latest are left out.
     public var commitDurations: [UInt64] = []
     /// Versions that could not be read back for their check, so far.
     public var checkFailures: UInt64 = 0
@@ -48,7 +48,7 @@ final class StoreWatch: Sendable {
             status.counters = counters
             status.checkFailures = UInt64(checkFailures)
             let room = Self.durationsMax - status.commitDurations.count
-            status.commitDurations.append(contentsOf: commitDurations.suffix(max(0, room)))
+            status.commitDurations.append(contentsOf: commitDurations.prefix(max(0, room)))
         }
     }
 

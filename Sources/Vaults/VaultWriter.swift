@@ -181,7 +181,8 @@ public struct VaultWriter: ~Copyable {
 
     /// How long the commits since the last call took, in nanoseconds; beyond 1,024 the latest are left out.
     public mutating func takeCommitDurations() -> [UInt64] {
-        defer { commitDurations.removeAll(keepingCapacity: true) }
+        guard !commitDurations.isEmpty else { return [] }
+        defer { commitDurations = [] }
         return commitDurations
     }
 
