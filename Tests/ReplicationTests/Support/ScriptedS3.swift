@@ -135,6 +135,19 @@ final class ScriptedS3: Sendable {
     /// Closes the listening socket, so that the next connection is refused.
     func stop() async throws { try await channel.close() }
 
+    /// Waits until everything is served that clients sent before, those too that were killed meanwhile.
+    ///
+    /// Connections are accepted in their order: once one of our own was served, the others have been accepted, and it
+    /// remains to wait until they are closed.
+    func settle() async throws {
+        let own = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port).get()
+        let request = "HEAD /tgt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        try await own.writeAndFlush(ByteBuffer(string: request))
+        try await own.closeFuture.get()
+        while state.withLock({ $0.open }) > 0 { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
     // MARK: The usual course
 
     private func decide(_ request: Request) -> Fault {
