@@ -137,7 +137,8 @@ let package = Package(
         tests(
             of: "Pipeline",
             [
-                "Pipeline", "Capture", "Cleartext", "Flows", "Objects", "Packets", "Telemetry", "Vaults", coreMetrics,
+                "Pipeline", "Blocks", "Capture", "Cleartext", "Dialects", "Flows", "Objects", "Packets", "Telemetry",
+                "Vaults", coreMetrics,
             ]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow", "TestSupport"], swiftSettings: relaxed),
     ]

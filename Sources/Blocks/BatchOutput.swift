@@ -6,4 +6,13 @@
 public protocol BatchOutput: ~Copyable {
     /// Takes the next batch. Batches come in the order of the calls that filled them. May block, as back-pressure.
     mutating func send(_ batch: consuming IngestBatch)
+
+    /// Place of what happens now among what happens in all splitters of the run (``IngestBatch/Step/order``); 0 where there
+    /// is but one. Asked for each event.
+    var order: UInt64 { get }
+}
+
+extension BatchOutput where Self: ~Copyable {
+    /// One splitter needs no order but its own.
+    public var order: UInt64 { 0 }
 }

@@ -138,7 +138,7 @@ struct BlockCutter: ~Copyable {
     }
 
     @usableFromInline
-    mutating func event(_ event: ObjectEvent) { add(.event(event)) }
+    mutating func event(_ event: ObjectEvent, order: UInt64) { add(.event(event), order) }
 
     /// The slot of an open transfer; nil for one that was refused.
     private mutating func slot(of transfer: TransferID) -> Int? {
@@ -199,7 +199,7 @@ struct BlockCutter: ~Copyable {
         table.unlinkPartial(Int32(slot))
     }
 
-    private mutating func add(_ step: IngestStep) {
-        pending.steps.append(IngestBatch.Step(blocksBefore: pending.blocks.count, step: step))
+    private mutating func add(_ step: IngestStep, _ order: UInt64 = 0) {
+        pending.steps.append(IngestBatch.Step(blocksBefore: pending.blocks.count, step: step, order: order))
     }
 }

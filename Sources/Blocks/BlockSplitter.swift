@@ -81,7 +81,7 @@ public struct BlockSplitter<Output: BatchOutput & ~Copyable>: ~Copyable, ObjectS
     /// See ``ObjectSink/event(_:)``.
     @inlinable
     public mutating func event(_ event: ObjectEvent) {
-        cutter.event(event)
+        cutter.event(event, order: output.order)
         sendIfFull()
     }
 

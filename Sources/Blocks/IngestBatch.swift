@@ -48,11 +48,14 @@ public struct IngestBatch: Sendable {
         public var blocksBefore: Int
         /// What happens.
         public var step: IngestStep
+        /// Of an event, when several splitters feed a vault: its place among the events of all, ascending in each.
+        public var order: UInt64
 
         /// A step of its parts.
-        public init(blocksBefore: Int, step: IngestStep) {
+        public init(blocksBefore: Int, step: IngestStep, order: UInt64 = 0) {
             self.blocksBefore = blocksBefore
             self.step = step
+            self.order = order
         }
     }
 
@@ -62,6 +65,10 @@ public struct IngestBatch: Sendable {
     public var steps: [Step] = []
     /// Number of the last packet that went into the batch.
     public var lastPacket: UInt64 = 0
+    /// Which of several splitters it comes from, from 0.
+    public var source = 0
+    /// Every event of its source with a lower order is in this batch or an earlier one.
+    public var complete: UInt64 = 0
 
     /// An empty batch.
     public init() {}

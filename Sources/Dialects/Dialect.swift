@@ -70,11 +70,45 @@ struct DialectKnowledge {
     var endpoints: EndpointKnowledge
     /// About multipart uploads.
     var uploads: UploadKnowledge
+    /// The other engines of the run; nil for an engine alone.
+    let peers: (any DialectPeers)?
 
     /// Knows nothing yet.
-    init(_ options: DialectOptions) {
+    init(_ options: DialectOptions, peers: (any DialectPeers)? = nil) {
+        self.peers = peers
         endpoints = EndpointKnowledge(limit: options.limits.endpoints, configured: options.s3Authorities)
         uploads = UploadKnowledge(limit: options.limits.uploads)
+        endpoints.peers = peers
+        uploads.peers = peers
+    }
+}
+
+extension DialectKnowledge {
+    /// The endpoint that a `Host` field names, with all that was learnt of it from packets before.
+    mutating func endpoint(of host: String?) -> EndpointKnowledge.Endpoint? {
+        let known = endpoints.endpoint(of: host)
+        guard peers != nil, let known, !known.isSettled else { return known }
+        hear()
+        return endpoints.endpoint(of: host)
+    }
+
+    /// Takes what the peers learnt from packets before; without `waits`, what is known of it by now.
+    mutating func hear(waits: Bool = true) {
+        guard let peers else { return }
+        // What one of them told is known to all: it is not told again.
+        endpoints.peers = nil
+        uploads.peers = nil
+        for fact in peers.news(waits: waits) {
+            switch fact.kind {
+            case .speaksS3(let authority): endpoints.learnSpeaksS3(authority)
+            case .style(let style, let authority): endpoints.learn(style, of: authority)
+            case .part(let number, let size, let upload):
+                _ = uploads.offset(ofPart: number, size: size, upload: upload)
+            case .uploadEnded(let upload): uploads.forget(upload)
+            }
+        }
+        endpoints.peers = peers
+        uploads.peers = peers
     }
 }
 

@@ -29,7 +29,9 @@ public struct DialectEngine<Sink: ObjectSink & ~Copyable>: ~Copyable, ExchangeSi
     /// Bytes held by captures, finished ones included, until their exchange ends.
     var capturedBytes = 0
     private var flows: [FlowFacts?] = []
-    private var transfersOpened: UInt64 = 0
+    /// Number of the next transfer, and how far the one after it is from it.
+    private var nextTransfer: UInt64
+    private let transferStep: UInt64
     private var asksForAddresses: Bool
 
     private struct FlowFacts {
@@ -38,11 +40,17 @@ public struct DialectEngine<Sink: ObjectSink & ~Copyable>: ~Copyable, ExchangeSi
         var addresses: (NetworkAddress?, NetworkAddress?)
     }
 
-    /// An engine that has seen nothing.
-    public init(options: DialectOptions, sink: consuming Sink) {
+    /// An engine that has seen nothing, alone or as number `share` (from 0) of `shares`: then its transfers have numbers
+    /// that no other engine of the run gives out, and `peers` bring what the others learnt.
+    public init(
+        options: DialectOptions, sink: consuming Sink, share: Int = 0, of shares: Int = 1,
+        peers: (any DialectPeers)? = nil
+    ) {
         self.options = options
         self.sink = sink
-        knowledge = DialectKnowledge(options)
+        nextTransfer = UInt64(share) + 1
+        transferStep = UInt64(shares)
+        knowledge = DialectKnowledge(options, peers: peers)
         asksForAddresses = options.scope.asksForAddresses
     }
 
@@ -52,6 +60,9 @@ public struct DialectEngine<Sink: ObjectSink & ~Copyable>: ~Copyable, ExchangeSi
         options.scope = scope
         asksForAddresses = scope.asksForAddresses
     }
+
+    /// Takes what the peers learnt from packets before the one at hand: now and then, so that it does not gather.
+    public mutating func learn() { knowledge.hear(waits: false) }
 
     /// Number of exchanges that have begun and not ended, of those that are followed.
     public var openExchanges: Int { table.count }
@@ -84,7 +95,7 @@ public struct DialectEngine<Sink: ObjectSink & ~Copyable>: ~Copyable, ExchangeSi
         let known = facts.flatMap { $0.number == flow.number ? $0 : nil }
         var record = ExchangeRecord(
             exchange: exchange, request: RequestReading(head),
-            endpoint: knowledge.endpoints.endpoint(of: head.authority),
+            endpoint: knowledge.endpoint(of: head.authority),
             flow: known?.text ?? "flow \(flow.number)", requested: context)
         record.requestBody.framing = framing
         record.connection = ScopeConnection(host: record.authority?.host, addresses: known?.addresses ?? (nil, nil))
@@ -187,9 +198,9 @@ public struct DialectEngine<Sink: ObjectSink & ~Copyable>: ~Copyable, ExchangeSi
 
     /// Opens the next transfer.
     mutating func openTransfer(_ plan: TransferPlan) -> TransferID {
-        transfersOpened += 1
         counters.transfers += 1
-        let transfer = TransferID(transfersOpened)
+        let transfer = TransferID(nextTransfer)
+        nextTransfer += transferStep
         sink.open(transfer, plan: plan)
         return transfer
     }

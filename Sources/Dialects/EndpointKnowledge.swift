@@ -21,10 +21,15 @@ struct EndpointKnowledge {
         fileprivate(set) var speaksS3 = false
         /// How it names buckets, where an exchange proved it.
         fileprivate(set) var style: AddressingStyle?
+
+        /// No exchange can teach anything more: an exchange with such a host is read without asking others.
+        var isSettled: Bool { isNamedS3 || speaksS3 && (style != nil || !S3Host.mayNameBucket(authority)) }
     }
 
     private var table: RecentTable<String, Endpoint>
     private let configured: [Authority]
+    /// Who else is to know what is learnt here.
+    var peers: (any DialectPeers)?
 
     /// Knows nothing yet, and at most `limit` hosts. `configured` are the user's S3 endpoints.
     init(limit: Int, configured: [Authority]) {
@@ -54,6 +59,7 @@ struct EndpointKnowledge {
         guard var endpoint = endpoint(of: authority.text), !endpoint.speaksS3 else { return }
         endpoint.speaksS3 = true
         table.store(endpoint, authority.text)
+        peers?.tell(DialectFact(kind: .speaksS3(authority)))
     }
 
     /// Remembers how the host names buckets. The latest proof counts; a named bucket is not replaced by a bare fact.
@@ -63,5 +69,6 @@ struct EndpointKnowledge {
         endpoint.style = style
         endpoint.s3 = S3Host(authority, configured: configured, style: style)
         table.store(endpoint, authority.text)
+        peers?.tell(DialectFact(kind: .style(style, authority)))
     }
 }

@@ -10,6 +10,8 @@ struct UploadKnowledge {
     }
 
     private var table: RecentTable<String, FirstPart>
+    /// Who else is to know what is learnt here.
+    var peers: (any DialectPeers)?
 
     /// Knows nothing yet, and at most `limit` uploads.
     init(limit: Int) { table = RecentTable(limit: limit) }
@@ -22,6 +24,7 @@ struct UploadKnowledge {
         let known = table.value(of: upload)
         if let size, size > 0, known.map({ number < $0.number }) ?? true {
             table.store(FirstPart(number: number, size: size), upload)
+            peers?.tell(DialectFact(kind: .part(number: number, size: size, upload: upload)))
         }
         guard number > 1, let partSize = known?.size ?? size else { return 0 }
         let (offset, overflow) = UInt64(number - 1).multipliedReportingOverflow(by: partSize)
@@ -29,5 +32,8 @@ struct UploadKnowledge {
     }
 
     /// Forgets an upload that ended.
-    mutating func forget(_ upload: String) { table.remove(upload) }
+    mutating func forget(_ upload: String) {
+        table.remove(upload)
+        peers?.tell(DialectFact(kind: .uploadEnded(upload)))
+    }
 }

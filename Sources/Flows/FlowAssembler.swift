@@ -61,6 +61,13 @@ public struct FlowAssembler<Sink: StreamSink & ~Copyable>: ~Copyable {
         while tracker.expireNext() { deliver(RawSpan()) }
     }
 
+    /// The same for one of several assemblers: `packet` is the number of the last segment that any of them was given.
+    @inlinable
+    public mutating func expire(now: UInt64, packet: UInt64) {
+        tracker.note(packet: packet)
+        expire(now: now)
+    }
+
     /// Takes note of packets that the capture lost: holes of that time get its cause instead of
     /// ``GapCause/notCaptured``.
     public mutating func note(_ loss: CaptureLoss) { tracker.losses.note(loss) }

@@ -62,6 +62,9 @@ struct FlowTracker: ~Copyable, Sendable {
         self.seed = seed
     }
 
+    /// What time alone decides is dated by this packet.
+    @usableFromInline mutating func note(packet: UInt64) { self.packet = packet }
+
     /// Flows open now.
     @usableFromInline var openFlows: Int { flows.count }
 

@@ -40,7 +40,7 @@ struct FrameMerge: ~Copyable {
     var watermark: UInt64 { ports.reduce(UInt64.max) { min($0, $1.watermark.load(ordering: .acquiring)) } }
 
     /// Sends what is there to the front end, at most about `count` frames.
-    mutating func step(into front: inout FrontEnd, atMost count: Int) -> Outcome {
+    mutating func step<Front: FrontStage & ~Copyable>(into front: inout Front, atMost count: Int) -> Outcome {
         var done = 0
         while done < count {
             var first = -1
@@ -64,8 +64,8 @@ struct FrameMerge: ~Copyable {
     }
 
     /// Frames of one interface, up to a time or to the end of its chunk.
-    private mutating func run(
-        _ index: Int, through bound: UInt64, atMost count: Int, into front: inout FrontEnd
+    private mutating func run<Front: FrontStage & ~Copyable>(
+        _ index: Int, through bound: UInt64, atMost count: Int, into front: inout Front
     ) -> Int {
         guard let chunk = cursors[index].chunk else { return 0 }
         let start = unsafe UnsafeRawPointer(ports[index].relay.address(of: chunk.arena))

@@ -10,7 +10,7 @@ internal import Packets
 ///
 /// Every layer is generic over the next, so the whole chain from packet to block buffer is specialised code without an
 /// existential, an allocation or a lock per packet.
-struct FrontEnd: ~Copyable, FrameSink {
+struct FrontEnd: ~Copyable, FrontStage {
     typealias Chain = FlowAssembler<CleartextEngine<HTTPEngine<DialectEngine<BlockSplitter<BatchHandOver>>>>>
 
     private(set) var decapsulator: Decapsulator
@@ -24,6 +24,8 @@ struct FrontEnd: ~Copyable, FrameSink {
     struct Parts: Sendable {
         var pool: BlockPool
         var hashers: [BoundedQueue<IngestBatch>]
+        /// Flow workers; with several, each has the queue of its number.
+        var workers: Int
         var dialects: DialectOptions
         var tunnels: TunnelOptions
         var keys: KeyParts
@@ -59,13 +61,35 @@ struct FrontEnd: ~Copyable, FrameSink {
 
     /// A front end for one thread.
     init(_ parts: Parts) {
-        let splitter = BlockSplitter(pool: parts.pool, output: BatchHandOver(to: parts.hashers, pool: parts.pool))
-        let dialects = DialectEngine(options: parts.dialects, sink: splitter)
-        let cleartext = CleartextEngine(
-            sink: HTTPEngine(sink: dialects), limits: parts.keys.limits, expectsSecrets: parts.keys.isExpected,
-            spool: parts.keys.spool, export: parts.keys.export)
         decapsulator = Decapsulator(options: parts.tunnels.decapsulator)
-        flows = FlowAssembler(sink: cleartext)
+        flows = Self.chain(parts)
+    }
+
+    /// The engines behind a decapsulator: the only ones, or those of one of several workers, within its share of the limits.
+    static func chain(_ parts: Parts, share: FlowShare? = nil) -> Chain {
+        let limits = FrontLimits(parts, workers: share?.count ?? 1)
+        let output =
+            if let share {
+                BatchHandOver(to: [parts.hashers[share.index]], pool: parts.pool, share: share)
+            } else {
+                BatchHandOver(to: parts.hashers, pool: parts.pool)
+            }
+        let splitter = BlockSplitter(pool: parts.pool, limits: limits.splitter, output: output)
+        let dialects = DialectEngine(
+            options: limits.dialects, sink: splitter, share: share?.index ?? 0, of: share?.count ?? 1, peers: share)
+        let exchanges = HTTPEngine(limits: limits.exchanges, sink: dialects)
+        let cleartext = CleartextEngine(
+            sink: exchanges, limits: limits.cleartext, expectsSecrets: parts.keys.isExpected, spool: parts.keys.spool,
+            export: parts.keys.export)
+        return FlowAssembler(sink: cleartext, limits: limits.flows)
+    }
+
+    var counters: FrontCounters { FrontCounters(flows) }
+
+    var report: FrontReport {
+        var report = FrontReport(decapsulator)
+        report.add(FrontReport(flows))
+        return report
     }
 
     mutating func frame(_ frame: CapturedFrame, _ bytes: RawSpan) {
@@ -87,36 +111,30 @@ struct FrontEnd: ~Copyable, FrameSink {
         }
     }
 
-    /// Lets time pass without a packet: overdue holes are declared, idle flows and waits for secrets end.
     mutating func tick(now: UInt64) {
         lastTime = max(lastTime, now)
         flows.expire(now: lastTime)
         flows.sink.expire(now: lastTime)
     }
 
-    /// Takes note of packets that the capture lost.
     mutating func note(_ loss: CaptureLoss) { flows.note(loss) }
 
-    /// Judges what is asked from now on by this scope.
     mutating func use(_ scope: Scope) { flows.sink.sink.sink.use(scope) }
 
-    /// Hands over what has gathered, so that it becomes durable although no batch is full.
     mutating func flush() { flows.sink.sink.sink.sink.flush(lastPacket: lastPacket) }
 
-    /// Takes secrets, and goes on with the flows that waited for them.
     mutating func take(_ secrets: [SecretEvent]) {
         if !secrets.isEmpty { flows.sink.take(secrets) }
     }
 
-    /// True when flows wait for secrets.
     var awaitsSecrets: Bool { flows.sink.waitingFlows > 0 }
 
-    /// The capture ended: every flow ends, and everything is handed over.
-    mutating func finish() {
+    mutating func finish() -> FrontReport {
         decapsulator.finish()
         flows.finishCapture(time: lastTime, packet: lastPacket)
         flows.sink.finish()
         flush()
+        return report
     }
 }
 
@@ -139,13 +157,25 @@ struct BatchHandOver: BatchOutput, ~Copyable {
     private let pool: BlockPool
     private let queues: [BoundedQueue<IngestBatch>]
     private var next = 0
+    /// Of one of several workers, whose batches are put in order by the writer.
+    private let share: FlowShare?
 
-    init(to queues: [BoundedQueue<IngestBatch>], pool: BlockPool) {
+    init(to queues: [BoundedQueue<IngestBatch>], pool: BlockPool, share: FlowShare? = nil) {
         self.queues = queues
         self.pool = pool
+        self.share = share
     }
 
+    var order: UInt64 { share?.order ?? 0 }
+
+    /// Says how far the worker is, with an empty batch: all that it has was sent.
+    mutating func mark() { send(IngestBatch()) }
+
     mutating func send(_ batch: consuming IngestBatch) {
+        if let share {
+            batch.source = share.index
+            batch.complete = share.order
+        }
         // A closed queue means that the writer failed; the run loop sees that and stops. Its buffers must come back even
         // so, or the splitter would wait for them for ever.
         let blocks = batch.blocks

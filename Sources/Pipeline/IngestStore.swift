@@ -21,9 +21,14 @@ struct IngestStore: ~Copyable {
     init(_ options: ReplayOptions, stop: StopFlag) throws(ReplayError) {
         let hasher: BlockHasher
         do throws(BlocksError) { hasher = try BlockHasher() } catch { throw .setup(error.description) }
-        let count = max(1, options.hashers)
+        // Several flow workers have a hasher each, and the writer takes their batches as they come.
+        let count = options.workers > 1 ? options.workers : max(1, options.hashers)
         let unhashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
-        let hashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
+        let shared = BoundedQueue<IngestBatch>(capacity: 4 * count)
+        let hashed =
+            options.workers > 1
+            ? Array(repeating: shared, count: count)
+            : (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
         let opened = BoundedQueue<Result<WriterThread.Opened, VaultError>>(capacity: 1)
         let outcome = ResultSlot<WriterThread.Outcome>()
         let watch = StoreWatch()
@@ -51,7 +56,8 @@ struct IngestStore: ~Copyable {
     /// What a front end needs that feeds the hashers.
     func frontParts(_ options: ReplayOptions, _ keys: FrontEnd.KeyParts) -> FrontEnd.Parts {
         FrontEnd.Parts(
-            pool: pool, hashers: unhashed, dialects: options.dialects, tunnels: options.tunnels, keys: keys)
+            pool: pool, hashers: unhashed, workers: max(1, options.workers), dialects: options.dialects,
+            tunnels: options.tunnels, keys: keys)
     }
 
     /// Nothing more comes: waits until everything is committed and settled, and says what the writer did.

@@ -25,8 +25,10 @@ public struct ReplayOptions: Sendable {
     public var compression: CompressionMethod?
     /// What opens an encrypted vault; a new vault is encrypted when there is one.
     public var secret: VaultSecret?
-    /// Threads that hash and compress blocks.
+    /// Threads that hash and compress blocks, when there is one flow worker; several have one each.
     public var hashers: Int
+    /// Threads that reassemble, decrypt and parse, each a share of the connections. The result does not depend on it.
+    public var workers: Int
     /// Bytes for block buffers: the back-pressure between capture and disk.
     public var poolBytes: Int
     /// When the vault commits.
@@ -38,6 +40,7 @@ public struct ReplayOptions: Sendable {
         self.vault = vault
         self.dialects = dialects
         hashers = 1
+        workers = 1
         poolBytes = 128 << 20
         durability = Durability()
     }

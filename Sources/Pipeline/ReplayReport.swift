@@ -1,9 +1,4 @@
 internal import Capture
-internal import Cleartext
-internal import Dialects
-internal import Exchanges
-internal import Flows
-internal import Packets
 public import Vaults
 
 /// TLS flows of one host that could not be read, for one reason.
@@ -56,7 +51,7 @@ public struct ReplayReport: Sendable, Codable {
     init() {}
 
     init(
-        stream: borrowing CaptureStream, front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration,
+        stream: borrowing CaptureStream, front: FrontReport, writer: WriterThread.Outcome, seconds: Duration,
         wasStopped: Bool, unreadableKeyLogLines: UInt64, keySpool: KeySpoolStatus?,
         exportProblems: [String]
     ) {
@@ -79,29 +74,15 @@ public struct ReplayReport: Sendable, Codable {
     }
 
     /// What is known without the capture.
-    init(front: borrowing FrontEnd, writer: WriterThread.Outcome, seconds: Duration, wasStopped: Bool) {
-        for (fault, count) in front.decapsulator.faults.occurred { frameFaults[fault.name] = count }
-        for (kind, count) in front.decapsulator.encapsulations.occurred { encapsulations[kind.name] = count }
-        let decapsulated = [
-            "reassembledDatagrams": front.decapsulator.reassembledDatagrams,
-            "reassembledFragments": front.decapsulator.reassembledFragments,
-            "tenants": UInt64(front.decapsulator.tenantCount),
-        ]
-        decapsulation = decapsulated.filter { $0.value > 0 }
-        flows = Self.nonZero(front.flows.counters)
-        cleartext = Self.nonZero(front.flows.sink.counters)
-        if front.flows.sink.secretsTaken > 0 { cleartext["secrets"] = front.flows.sink.secretsTaken }
-        undecryptable = front.flows.sink.undecryptable.map {
-            UndecryptableLine(host: $0.host, reason: $0.reason.rawValue, flows: $0.flows, bytes: $0.bytes)
-        }
-        exchanges = Self.nonZero(front.flows.sink.sink.counters)
-        for (name, count) in Self.nonZero(front.flows.sink.sink.counters.http2) { exchanges["http2.\(name)"] = count }
-        for kind in OpaqueKind.allCases {
-            let count = front.flows.sink.sink.counters[opaque: kind]
-            if count.flows > 0 { exchanges["opaqueFlows.\(kind)"] = count.flows }
-            if count.bytes > 0 { exchanges["opaqueBytes.\(kind)"] = count.bytes }
-        }
-        dialects = front.flows.sink.sink.sink.counters.report
+    init(front: FrontReport, writer: WriterThread.Outcome, seconds: Duration, wasStopped: Bool) {
+        frameFaults = front.frameFaults
+        encapsulations = front.encapsulations
+        decapsulation = front.decapsulation
+        flows = front.flows
+        cleartext = front.cleartext
+        undecryptable = front.undecryptable
+        exchanges = front.exchanges
+        dialects = front.dialects
         take(writer)
         self.seconds = Double(seconds.components.seconds) + Double(seconds.components.attoseconds) / 1e18
         self.wasStopped = wasStopped
@@ -111,14 +92,5 @@ public struct ReplayReport: Sendable, Codable {
     mutating func take(_ writer: WriterThread.Outcome) {
         vault = writer.counters
         problems += writer.checkFailures + writer.damage
-    }
-
-    /// The counters of a plain struct of counters, by name. Once per run.
-    private static func nonZero(_ counters: some Any) -> [String: UInt64] {
-        var values: [String: UInt64] = [:]
-        for child in Mirror(reflecting: counters).children {
-            if let name = child.label, let value = child.value as? UInt64, value > 0 { values[name] = value }
-        }
-        return values
     }
 }

@@ -48,9 +48,29 @@ public struct ReplayRun {
         _ = SpoolFile.removeStale(in: store.spoolFolder)
         let keys = FrontEnd.KeyParts(
             options.keys, spoolFolder: store.spoolFolder, isExpected: !keyLogs.isEmpty || stream.mayHoldSecrets,
-            export: export)
-        var front = FrontEnd(store.frontParts(options, keys))
+            export: export, share: options.workers)
         let began = ContinuousClock.now
+        let parts = store.frontParts(options, keys)
+        let seen: FrontReport
+        if options.workers > 1 {
+            var front = FlowDispatcher(parts)
+            seen = read(&stream, into: &front, &keyLogs, progress)
+        } else {
+            var front = FrontEnd(parts)
+            seen = read(&stream, into: &front, &keyLogs, progress)
+        }
+        let writer = try store.finish()
+        return ReplayReport(
+            stream: stream, front: seen, writer: writer, seconds: began.duration(to: .now), wasStopped: stop.isRaised,
+            unreadableKeyLogLines: keyLogs.unreadableLines, keySpool: keys.spool?.status,
+            exportProblems: export?.takeProblems() ?? [])
+    }
+
+    /// Sends the captures and the secrets to a front end, to the end or until the stop flag is raised.
+    private func read<Front: FrontStage & ~Copyable>(
+        _ stream: inout CaptureStream, into front: inout Front, _ keyLogs: inout KeyLogFiles,
+        _ progress: (ReplayProgress) -> Void
+    ) -> FrontReport {
         front.take(keyLogs.read())
         // Secrets at the head of a capture are there once its first packet was read.
         var step = 1
@@ -63,11 +83,6 @@ public struct ReplayRun {
         }
         front.take(KeyLogFiles.secrets(in: stream.takeSecrets()))
         front.take(keyLogs.read(isLast: true))
-        front.finish()
-        let writer = try store.finish()
-        return ReplayReport(
-            stream: stream, front: front, writer: writer, seconds: began.duration(to: .now), wasStopped: stop.isRaised,
-            unreadableKeyLogLines: keyLogs.unreadableLines, keySpool: keys.spool?.status,
-            exportProblems: export?.takeProblems() ?? [])
+        return front.finish()
     }
 }

@@ -57,7 +57,16 @@ final class TapFront: Sendable {
 
     /// The thread's body: runs until every port has ended and everything of theirs was taken in.
     func run() {
-        var front = FrontEnd(parts)
+        if parts.workers > 1 {
+            var front = FlowDispatcher(parts)
+            drive(&front)
+        } else {
+            var front = FrontEnd(parts)
+            drive(&front)
+        }
+    }
+
+    private func drive<Front: FrontStage & ~Copyable>(_ front: inout Front) {
         var merge = FrameMerge(ports)
         let began = SystemClock.monotonic
         var flushed = began
@@ -77,7 +86,8 @@ final class TapFront: Sendable {
                 looked = now
                 let isReportDue = now &- reported >= Self.reportNanoseconds
                 if isReportDue { reported = now }
-                look(front, merge, reporting: isReportDue)
+                // Names for some hundred counters cost a tenth of a millisecond or two, so not each time.
+                look(front, merge, reporting: isReportDue ? front.report : nil)
                 if let scope = newScope.withLock({ $0.take() }) { front.use(scope) }
             }
             if case .waiting = outcome { bell.wait(milliseconds: Self.idleMilliseconds) }
@@ -85,25 +95,26 @@ final class TapFront: Sendable {
         // What is in the key logs by now, although nobody brought it yet.
         parts.keys.tail?.readLast()
         front.take(secrets.take())
-        front.finish()
-        look(front, merge, reporting: true)
+        let seen = front.finish()
+        look(front, merge, reporting: seen)
         var final = ReplayReport(
-            front: front, writer: WriterThread.Outcome(),
+            front: seen, writer: WriterThread.Outcome(),
             seconds: .nanoseconds(Int64(SystemClock.monotonic &- began)), wasStopped: true)
         final.packets = merge.frames
         report.put(final)
         ended.wake()
     }
 
-    private func look(_ front: borrowing FrontEnd, _ merge: borrowing FrameMerge, reporting: Bool) {
-        let counters = front.flows.counters
-        // Names for some hundred counters cost a tenth of a millisecond or two, so not each time.
-        let report =
-            reporting
-            ? ReplayReport(front: front, writer: WriterThread.Outcome(), seconds: .zero, wasStopped: false) : nil
+    private func look<Front: FrontStage & ~Copyable>(
+        _ front: borrowing Front, _ merge: borrowing FrameMerge, reporting seen: FrontReport?
+    ) {
+        let counters = front.counters
+        let report = seen.map {
+            ReplayReport(front: $0, writer: WriterThread.Outcome(), seconds: .zero, wasStopped: false)
+        }
         snapshotNow.withLock { snapshot in
             snapshot.packets = merge.frames
-            snapshot.openFlows = front.flows.openFlows
+            snapshot.openFlows = counters.openFlows
             snapshot.deliveredBytes = counters.deliveredBytes
             snapshot.gapBytes = counters.gapBytes
             if let report { snapshot.report = report }

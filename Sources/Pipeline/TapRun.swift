@@ -91,7 +91,7 @@ public struct TapRun: ~Copyable {
         let ended = WakeDescriptor()
         let keys = FrontEnd.KeyParts(
             options.storing.keys, spoolFolder: store.spoolFolder, isExpected: tail != nil, tail: tail,
-            export: export)
+            export: export, share: options.storing.workers)
         let front = TapFront(
             store.frontParts(options.storing, keys), ports: ports, bell: bell, ended: ended,
             commitNanoseconds: options.storing.durability.commitNanoseconds)

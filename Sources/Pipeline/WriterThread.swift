@@ -90,12 +90,15 @@ struct WriterThread {
         _ result: inout Outcome
     ) throws(VaultError) {
         var next = 0
+        var merge = EventMerge(sources: options.workers)
         var collection = CollectionDuty(writer.layout)
         defer { collection.end() }
         while true {
             var isIdle = false
             switch input[next].pop(waitingMilliseconds: collection.isCollecting ? 1 : Self.idleMilliseconds) {
-            case .ended: return
+            case .ended:
+                if let events = merge.releaseAll() { try writer.append(events) }
+                return
             case .nothing:
                 isIdle = true
                 // What came last must not wait for more traffic to become durable.
@@ -103,7 +106,12 @@ struct WriterThread {
             case .item(let batch):
                 next = (next + 1) % input.count
                 defer { writer.pool.release(batch.blocks) }
-                try writer.append(batch)
+                if options.workers > 1 {
+                    try writer.append(merge.take(batch))
+                    if let events = merge.release() { try writer.append(events) }
+                } else {
+                    try writer.append(batch)
+                }
             }
             try collection.step(&writer, isIdle: isIdle)
             tell(&writer, result)

@@ -20,6 +20,7 @@ struct Configuration: Codable {
     var scope: [String]?
     var s3Endpoints: [String]?
     var hashers: Int?
+    var workers: Int?
     var memory: String?
     var commitBytes: String?
     var commitMilliseconds: Int?
@@ -41,7 +42,7 @@ struct Configuration: Codable {
     var metricsAddress: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case compression
+        case compression, workers
         case keyFile = "key-file"
         case passphraseFile = "passphrase-file"
         case keyCommand = "key-command"

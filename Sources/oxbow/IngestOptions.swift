@@ -39,7 +39,16 @@ struct IngestOptions: ParsableArguments {
             valueName: "method"))
     var compression: String?
 
-    @Option(help: ArgumentHelp("Threads that hash and compress blocks.", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "Threads that reassemble, decrypt and parse, each a share of the connections: 1 to 16 (default: 1). The result does not depend on it.",
+            valueName: "count"))
+    var workers: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Threads that hash and compress blocks, with one worker; several workers have one each.",
+            valueName: "count"))
     var hashers: Int?
 
     @Option(help: ArgumentHelp("Memory for block buffers.", valueName: "size"))
@@ -74,6 +83,8 @@ struct IngestOptions: ParsableArguments {
         options.compression = try (compression ?? configured.compression).map { try Self.compression($0) }
         options.hashers = hashers ?? configured.hashers ?? options.hashers
         guard (1...64).contains(options.hashers) else { throw ValidationError("--hashers is 1 to 64") }
+        options.workers = workers ?? configured.workers ?? options.workers
+        guard (1...16).contains(options.workers) else { throw ValidationError("--workers is 1 to 16") }
         if let text = memory ?? configured.memory {
             options.poolBytes = Int(clamping: try Self.size(text, "--memory"))
         }

@@ -15,10 +15,11 @@ struct `A live tap` {
         s3.delete_object(Bucket="bucket", Key="small-3"); del made["small-3"]
         """
 
-    @Test func `holds what the client did, and the same as a replay of what tcpdump wrote beside it`() throws {
+    @Test(arguments: [1, 3])
+    func `holds what the client did, and the same as a replay of what tcpdump wrote beside it`(workers: Int) throws {
         let rig = try TapRig()
         let dump = try rig.tcpdump("vs0")
-        let tap = try rig.tap(["-i", "vs0"])
+        let tap = try rig.tap(["-i", "vs0", "--workers", "\(workers)"])
         let made = try rig.s3(day)
         try rig.end(tcpdump: dump)
         tap.process.terminate()

@@ -84,8 +84,9 @@ def with_tcpdump(server, other, rate, seconds, seed, folder):
     return reached, int(re.search(r"(\d+) packets dropped by kernel", text)[1]), ""
 
 
-def with_oxbow(server, other, rate, seconds, seed, vault, program):
+def with_oxbow(server, other, rate, seconds, seed, vault, program, workers):
     process = inside(server, program, "tap", "-i", "vs", "--vault", vault, "--json", "--dialect", "all",
+                     "--workers", str(workers),
                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_for(process, "tapping")
     peak = 0
@@ -119,18 +120,20 @@ def main():
         listener = inside(server, sys.executable, "-c", SERVER)
         time.sleep(1)
         print(f"{'asked':>8} {'reached':>8} {'dropped':>8}  MB/s and packets; {os.cpu_count()} cores")
-        for name in ("tcpdump -w /dev/null", "oxbow tap, empty vault", "oxbow tap, warm vault"):
-            print(name)
+        rows = [("tcpdump -w /dev/null", 0)]
+        rows += [(f"oxbow tap, {state} vault", workers) for state in ("empty", "warm") for workers in (1, 2)]
+        for name, workers in rows:
+            print(name + (f", {workers} worker{'s' * (workers > 1)}" if workers else ""))
             for rate in rates:
                 vault = f"{folder}/vault"
                 if "tcpdump" in name:
                     result = with_tcpdump(server, other, rate, seconds, 1, folder)
                 elif "empty" in name:
-                    result = with_oxbow(server, other, rate, seconds, 1, vault, program)
+                    result = with_oxbow(server, other, rate, seconds, 1, vault, program, workers)
                     shutil.rmtree(vault)
                 else:
-                    with_oxbow(server, other, rate, seconds, 1, vault, program)
-                    result = with_oxbow(server, other, rate, seconds, 1, vault, program)
+                    with_oxbow(server, other, rate, seconds, 1, vault, program, workers)
+                    result = with_oxbow(server, other, rate, seconds, 1, vault, program, workers)
                     shutil.rmtree(vault)
                 print(f"{rate:8.0f} {result[0]:8.0f} {result[1]:8}  {result[2]}", flush=True)
     finally:

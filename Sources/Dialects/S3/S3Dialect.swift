@@ -74,6 +74,7 @@ enum S3Dialect: Dialect {
         case .putObject: break
         case .uploadPart:
             guard let upload = uploadKey(operation), let number = operation.partNumber else { return .ignored }
+            knowledge.hear()
             plan.objectOffset = knowledge.uploads.offset(ofPart: number, size: announced, upload: upload)
         case .deleteObjects, .completeMultipartUpload: return .captured(limit: options.limits.bodyBytes)
         default: return .ignored

@@ -20,12 +20,11 @@ enum S3Host: Hashable {
             self = listed
             return
         }
-        // An address has no label to spare, and neither has a name without a dot: `localhost`, a container's name.
-        let labels = authority.labels
-        guard !authority.isAddress, labels.count > 1 else {
+        guard Self.mayNameBucket(authority) else {
             self = .service(endpoint: authority.text)
             return
         }
+        let labels = authority.labels
         switch style {
         case .path: self = .service(endpoint: authority.text)
         case .virtualHosted(let bucket): self = Self.split(authority, bucket: bucket)
@@ -35,6 +34,9 @@ enum S3Host: Hashable {
             self = place == 0 ? .service(endpoint: authority.text) : Self.split(authority, labels, at: place)
         }
     }
+
+    /// False for an address, which has no label to spare, and a name without a dot: `localhost`, a container's name.
+    static func mayNameBucket(_ authority: Authority) -> Bool { !authority.isAddress && authority.labels.count > 1 }
 
     /// True for hosts that are S3's by their name alone.
     static func isAmazon(_ authority: Authority) -> Bool {
