@@ -140,11 +140,12 @@ final class ScriptedS3: Sendable {
     /// Connections are accepted in their order: once one of our own was served, the others have been accepted, and it
     /// remains to wait until they are closed.
     func settle() async throws {
+        let served = count("HeadBucket")
         let own = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port).get()
-        let request = "HEAD /tgt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-        try await own.writeAndFlush(ByteBuffer(string: request))
-        try await own.closeFuture.get()
+        try await own.writeAndFlush(ByteBuffer(string: "HEAD /tgt HTTP/1.1\r\nHost: a\r\n\r\n"))
+        while count("HeadBucket") == served { try await Task.sleep(for: .milliseconds(5)) }
+        try await own.close()
         while state.withLock({ $0.open }) > 0 { try await Task.sleep(for: .milliseconds(5)) }
     }
 
