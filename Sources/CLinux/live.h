@@ -38,6 +38,19 @@ static inline int oxbow_ignore_outgoing(int descriptor) {
     return setsockopt(descriptor, 263 /* SOL_PACKET */, 23 /* PACKET_IGNORE_OUTGOING */, &on, sizeof on);
 }
 
+/// Joins a packet socket to a fan-out group, whose sockets share an interface's packets by a hash of the flow, and help out
+/// one whose ring is full (PACKET_FANOUT_HASH, PACKET_FANOUT_FLAG_ROLLOVER). `group` is -1 for a new one with a number that
+/// no other program uses (PACKET_FANOUT_FLAG_UNIQUEID, Linux 4.12). A group may take only what comes in
+/// (PACKET_FANOUT_FLAG_IGNORE_OUTGOING, Linux 5.15). The group's number, or -1 with errno.
+static inline int oxbow_join_fanout(int descriptor, int group, int ignore_outgoing) {
+    unsigned int flags = 0x1000 | (group < 0 ? 0x2000 : 0) | (ignore_outgoing ? 0x4000 : 0);
+    unsigned int argument = (group < 0 ? 0 : (unsigned int)group & 0xffff) | flags << 16;
+    if (setsockopt(descriptor, 263 /* SOL_PACKET */, 18 /* PACKET_FANOUT */, &argument, sizeof argument)) return -1;
+    socklen_t size = sizeof argument;
+    if (getsockopt(descriptor, 263 /* SOL_PACKET */, 18 /* PACKET_FANOUT */, &argument, &size)) return -1;
+    return (int)(argument & 0xffff);
+}
+
 /// Keeps a descriptor from programs that this one starts.
 static inline int oxbow_close_on_exec(int descriptor) { return fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
 

@@ -16,6 +16,8 @@ public struct LiveCapture: ~Copyable {
     public let hasNanoseconds: Bool
     /// What libpcap warned of when it opened the interface.
     public let warning: String?
+    /// The rings of the interface that this is one of; nil when it is the only one.
+    public let fanout: FanoutGroup?
     /// The library's version, such as `libpcap version 1.10.3 (with TPACKET_V3)`.
     public static var libraryVersion: String { unsafe String(cString: pcap_lib_version()) }
 
@@ -26,10 +28,20 @@ public struct LiveCapture: ~Copyable {
     private var lastReceived: UInt32 = 0
     private var lastDropped: UInt32 = 0
     private var lastInterfaceDropped: UInt32 = 0
+    /// What is older is passed over; 0 once something newer came.
+    private var beginning: UInt64 = 0
+    /// Packets passed over so.
+    private var early: UInt64 = 0
+    /// Loopback's number where its packets are told from others; 0 where not.
+    private let loopback: UInt32
 
-    /// Opens an interface and begins to capture. Needs CAP_NET_RAW.
-    public init(interface: String, options: LiveOptions = LiveOptions()) throws(LiveError) {
+    /// Opens an interface and begins to capture. Needs CAP_NET_RAW. In a group the interface's packets are shared with the
+    /// group's other rings.
+    public init(
+        interface: String, options: LiveOptions = LiveOptions(), fanout: FanoutGroup? = nil
+    ) throws(LiveError) {
         try Self.check(options)
+        guard fanout == nil || interface != "any" else { throw .notShared(interface: interface, message: nil) }
         var message = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
         guard let handle = unsafe pcap_create(interface, &message) else {
             throw .refused(interface: interface, message: Self.text(message))
@@ -43,7 +55,7 @@ public struct LiveCapture: ~Copyable {
         let wantsNanoseconds = unsafe pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO) == 0
         let opened: (warning: String?, descriptor: Int32)
         do throws(LiveError) {
-            opened = unsafe try Self.start(handle, interface, options)
+            opened = unsafe try Self.start(handle, interface, options, fanout)
         } catch {
             unsafe pcap_close(handle)
             throw error
@@ -55,11 +67,29 @@ public struct LiveCapture: ~Copyable {
         linkType = unsafe LinkType(rawValue: UInt16(truncatingIfNeeded: pcap_datalink(handle)))
         warning = opened.warning
         descriptor = opened.descriptor
+        self.fanout = fanout
+        loopback = unsafe pcap_datalink(handle) == DLT_LINUX_SLL2 ? Self.loopbackIndex : 0
         unsafe self.handle = handle
+        // Before it joined its group, the socket had packets that are another's.
+        if fanout != nil { begin(at: Self.now) }
     }
 
     // Safe: the handle was made in `init`, and nothing else closes it.
-    deinit { unsafe pcap_close(handle) }
+    deinit {
+        guard let fanout else { return unsafe pcap_close(handle) }
+        fanout.leave { unsafe pcap_close(handle) }
+    }
+
+    /// Passes over what is older than this, nanoseconds since 1970 UTC, and counts it nowhere: the rings of a group begin
+    /// together, once all are there.
+    public mutating func begin(at time: UInt64) { beginning = time }
+
+    /// The clock by which the kernel stamps packets, nanoseconds since 1970 UTC.
+    static var now: UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
 
     /// Waits until packets may be there, the time is over, or `wake` is woken.
     public func wait(milliseconds: Int, wake: WakeDescriptor) {
@@ -88,17 +118,27 @@ public struct LiveCapture: ~Copyable {
                 if code == 0 { return done }
                 throw unsafe Self.failure(handle, code, interface)
             }
+            let fraction = UInt64(clamping: head.ts.tv_usec)
+            let time =
+                UInt64(clamping: head.ts.tv_sec) &* 1_000_000_000
+                &+ (hasNanoseconds ? fraction : fraction &* 1_000)
+            if beginning > 0 {
+                if time < beginning {
+                    early &+= 1
+                    continue
+                }
+                beginning = 0
+            }
             counters.delivered &+= 1
             counters.deliveredBytes &+= UInt64(head.caplen)
             if head.caplen < head.len { counters.snapped &+= 1 }
-            let fraction = UInt64(clamping: head.ts.tv_usec)
-            let frame = CapturedFrame(
-                number: counters.delivered,
-                time: UInt64(clamping: head.ts.tv_sec) &* 1_000_000_000
-                    &+ (hasNanoseconds ? fraction : fraction &* 1_000),
-                linkType: linkType, capturedLength: head.caplen, wireLength: head.len)
             // Safe: libpcap keeps the packet in place until the next call on the handle.
-            sink.frame(frame, unsafe RawSpan(_unsafeStart: start, byteCount: Int(head.caplen)))
+            let bytes = unsafe RawSpan(_unsafeStart: start, byteCount: Int(head.caplen))
+            if loopback > 0, Self.cookedInterface(bytes) == loopback { counters.loopbackCopies &+= 1 }
+            let frame = CapturedFrame(
+                number: counters.delivered, time: time, linkType: linkType, capturedLength: head.caplen,
+                wireLength: head.len)
+            sink.frame(frame, bytes)
         }
         return count
     }
@@ -112,8 +152,21 @@ public struct LiveCapture: ~Copyable {
             counters.droppedByInterface &+= UInt64(now.ps_ifdrop &- lastInterfaceDropped)
             (lastReceived, lastDropped, lastInterfaceDropped) = (now.ps_recv, now.ps_drop, now.ps_ifdrop)
         }
+        var counters = counters
+        counters.received &-= early
+        // Each packet of loopback was shown twice, and taken once.
+        if interface == "lo" { counters.loopbackCopies = counters.delivered }
         return counters
     }
+
+    /// The interface of a frame that begins with a cooked header of the second version (LINKTYPE_LINUX_SLL2).
+    private static func cookedInterface(_ bytes: RawSpan) -> UInt32 {
+        guard bytes.byteCount >= 8 else { return 0 }
+        return UInt32(bigEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    }
+
+    /// Loopback's number; 0 where there is none.
+    private static var loopbackIndex: UInt32 { unsafe if_nametoindex("lo") }
 
     /// Takes no more packets into the ring; what it holds can still be read. False when the kernel refuses.
     @discardableResult
@@ -138,7 +191,7 @@ public struct LiveCapture: ~Copyable {
 
     /// Activates a handle whose options are set, installs the filter, and makes reading return at once.
     private static func start(
-        _ handle: OpaquePointer, _ interface: String, _ options: LiveOptions
+        _ handle: OpaquePointer, _ interface: String, _ options: LiveOptions, _ fanout: FanoutGroup?
     ) throws(LiveError) -> (warning: String?, descriptor: Int32) {
         let warning = unsafe try activate(handle, interface)
         // The second version names the interface of each packet; where it is not known the first one stays.
@@ -150,11 +203,18 @@ public struct LiveCapture: ~Copyable {
         }
         let descriptor = unsafe pcap_get_selectable_fd(handle)
         guard descriptor >= 0 else { throw .refused(interface: interface, message: "it cannot be waited for") }
-        // Loopback shows each packet twice, out and in. libpcap leaves one out, but only after the kernel counted and queued
-        // both: then what was received could not be reconciled with what was read.
+        // Each packet once, as in `loopbackCopies`; a group of rings has an option of its own.
         if interface == "lo" { _ = oxbow_ignore_outgoing(descriptor) }
         // A hook that a tap starts must not inherit the right to read the network.
         _ = oxbow_close_on_exec(descriptor)
+        // Last, since nothing may fail between it and the handle's owner, which leaves the group.
+        if let fanout {
+            let outcome = fanout.join(descriptor, ignoringOutgoing: interface == "lo")
+            guard outcome.isDone else {
+                throw .notShared(
+                    interface: interface, message: unsafe String(cString: oxbow_error_text(outcome.errorNumber)))
+            }
+        }
         return (warning, descriptor)
     }
 
@@ -182,10 +242,27 @@ public struct LiveCapture: ~Copyable {
                 interface: interface, expression: filter ?? "", message: unsafe String(cString: pcap_geterr(handle)))
         }
         defer { unsafe pcap_freecode(&program) }
+        if let copies = unsafe loopbackCopies(handle, interface) {
+            unsafe pcap_freecode(&program)
+            guard
+                unsafe pcap_compile(
+                    handle, &program, filter.map { "(\($0)) and \(copies)" } ?? copies, 1, bpf_u_int32.max) == 0
+            else { throw .refused(interface: interface, message: unsafe String(cString: pcap_geterr(handle))) }
+        }
         guard unsafe pcap_setfilter(handle, &program) == 0 else {
             throw .badFilter(
                 interface: interface, expression: filter ?? "", message: unsafe String(cString: pcap_geterr(handle)))
         }
+    }
+
+    /// What leaves out the copies of loopback's packets that the kernel shows when they go out; they are shown again when
+    /// they come in. libpcap leaves one of the two out, but only after the kernel counted and queued both: then what was
+    /// received could not be reconciled with what was read. Nil where there are none, or where they cannot be told.
+    private static func loopbackCopies(_ handle: OpaquePointer, _ interface: String) -> String? {
+        // Not for `lo` as such: what is in the ring while the filter is installed libpcap filters by itself, and only a cooked
+        // header tells it the direction. There the socket is told to ignore what goes out.
+        guard unsafe pcap_datalink(handle) == DLT_LINUX_SLL2, loopbackIndex > 0 else { return nil }
+        return "not (outbound and ifindex \(loopbackIndex))"
     }
 
     /// Why reading failed: on a packet socket that is nearly always the interface's end.

@@ -12,6 +12,8 @@ public enum LiveError: Error, Hashable, Sendable {
     case lost(interface: String, message: String)
     /// libpcap refuses for another reason; `message` is libpcap's.
     case refused(interface: String, message: String)
+    /// The interface's packets cannot be shared out to several rings; `message` is the system's, nil where it was not asked.
+    case notShared(interface: String, message: String?)
     /// The filter is none; `message` is libpcap's.
     case badFilter(interface: String, expression: String, message: String)
     /// An option is out of its range.
@@ -30,6 +32,11 @@ extension LiveError: CustomStringConvertible {
         case .interfaceDown(let name): "interface \(name) is down: bring it up with 'ip link set \(name) up'"
         case .lost(let name, let message): "interface \(name) was lost: \(message)"
         case .refused(let name, let message): "interface \(name) cannot be captured: \(message)"
+        case .notShared("any", _):
+            "'any' cannot have several rings: name the interfaces, each with -i, or leave --rings at 1"
+        case .notShared(let name, let message):
+            "interface \(name) cannot have several rings (PACKET_FANOUT\(message.map { ": \($0)" } ?? "")): they need Linux "
+                + "4.12 (loopback 5.15) and a packet socket; leave --rings at 1"
         case .badFilter(let name, let expression, let message):
             "the filter '\(expression)' cannot be used on \(name): \(message)"
         case .badOption(let text): text

@@ -12,6 +12,9 @@ public struct LiveStatistics: Hashable, Sendable {
     public var snapped: UInt64 = 0
     /// Packets that found the ring full.
     public var droppedByKernel: UInt64 = 0
+    /// Packets of loopback: the kernel shows each twice, going out and coming in, and one of the two is left out by the
+    /// filter before it is received.
+    public var loopbackCopies: UInt64 = 0
     /// Packets that the interface itself had no room for, as far as its driver says.
     public var droppedByInterface: UInt64 = 0
 
@@ -26,5 +29,6 @@ public struct LiveStatistics: Hashable, Sendable {
         snapped &+= other.snapped
         droppedByKernel &+= other.droppedByKernel
         droppedByInterface &+= other.droppedByInterface
+        loopbackCopies &+= other.loopbackCopies
     }
 }

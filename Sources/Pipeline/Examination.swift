@@ -39,6 +39,8 @@ public struct Finding: Sendable, Codable, Hashable {
 public struct Examination: Sendable {
     /// The interfaces to be tapped; empty: the machine as such.
     public var interfaces: [String]
+    /// Rings of each.
+    public var rings: Int
     /// How they would be captured.
     public var live: LiveOptions
     /// The vault's folder, there already or not; nil: no vault is examined.
@@ -48,8 +50,10 @@ public struct Examination: Sendable {
 
     /// An examination of these.
     public init(
-        interfaces: [String], live: LiveOptions = LiveOptions(), vault: String?, secret: VaultSecret? = nil
+        interfaces: [String], rings: Int = 1, live: LiveOptions = LiveOptions(), vault: String?,
+        secret: VaultSecret? = nil
     ) {
+        self.rings = rings
         self.secret = secret
         self.interfaces = interfaces
         self.live = live
@@ -152,10 +156,12 @@ public struct Examination: Sendable {
             }
             findings.append(state(name, facts))
             findings.append(offloads(name, facts))
+            findings.append(rings(of: name, facts))
         }
         guard Privileges.has(.netRaw) else { return findings }
         do throws(LiveError) {
-            let capture = try LiveCapture(interface: name, options: live)
+            let fanout = rings > 1 ? FanoutGroup() : nil
+            let capture = try LiveCapture(interface: name, options: live, fanout: fanout)
             let precision = capture.hasNanoseconds ? "nanoseconds" : "microseconds"
             findings.append(
                 Finding("capture \(name)", .ok, "opened; \(capture.linkType), times in \(precision)"))
@@ -194,9 +200,25 @@ public struct Examination: Sendable {
         return Finding("offloads \(name)", .ok, "\(list): large segments, which are read whole")
     }
 
+    /// Whether one thread and one ring keep up, as far as the link's speed says; what several need is tried when it is opened.
+    private func rings(of name: String, _ facts: InterfaceFacts) -> Finding {
+        let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        let speed = facts.megabitsPerSecond.map { "a link of \($0) Mbit/s" } ?? "a link of unknown speed"
+        let text = "\(rings) for \(speed), \(cores) cores"
+        if rings > cores {
+            return Finding(
+                "rings \(name)", .warning, text, remedy: "lower --rings: each has a thread, and more than cores wait")
+        }
+        if rings == 1, (facts.megabitsPerSecond ?? 0) >= 10_000, cores >= 4 {
+            return Finding(
+                "rings \(name)", .ok, "\(text); if the tap reports dropped by the kernel, try --rings 2 --workers 2")
+        }
+        return Finding("rings \(name)", .ok, text)
+    }
+
     /// The ring is the kernel's memory: it counts against the machine's, and in containers against the group's.
     private func ringMemory() -> Finding {
-        let asked = UInt64(live.bufferBytes) * UInt64(interfaces.count)
+        let asked = UInt64(live.bufferBytes) * UInt64(interfaces.count * rings)
         let pages = UInt64(clamping: sysconf(Int32(_SC_AVPHYS_PAGES))) &* UInt64(clamping: sysconf(Int32(_SC_PAGESIZE)))
         let text = "\(asked >> 20) MiB of rings, \(pages >> 20) MiB of memory free"
         guard asked < pages / 4 else {

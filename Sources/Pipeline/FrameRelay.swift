@@ -8,12 +8,11 @@ internal import Synchronization
 /// full, a thread of the relay's own moves the oldest of them to a spool file, which the consumer reads when it has caught
 /// up. Memory is the arenas; disk is the spool's limit; beyond both the producer decides what to leave out.
 ///
-/// `@unchecked Sendable`: `base` and the lengths never change after `init`; an arena's bytes belong to whoever holds its
-/// number, which changes hands under `state`'s mutex.
-@safe
-final class FrameRelay: @unchecked Sendable {
-    /// Bytes of an arena: room for the longest frame (``LiveOptions/snapLength``) four times over.
-    static let arenaBytes = 1 << 20
+/// An arena's bytes belong to whoever holds its number, which changes hands under `state`'s mutex; the pool's is taken
+/// within it.
+final class FrameRelay: Sendable {
+    /// Bytes of an arena.
+    static let arenaBytes = ArenaPool.arenaBytes
 
     /// A full arena as the consumer gets it.
     struct Chunk: BitwiseCopyable {
@@ -22,9 +21,8 @@ final class FrameRelay: @unchecked Sendable {
     }
 
     private struct State {
-        var free: [Int32]
-        /// Arenas that may be taken at once; may change while the relay runs.
-        var arenasMax: Int
+        /// Arenas taken from the pool.
+        var held = 0
         /// Full arenas in memory, the oldest first; all of them are younger than what is spooled.
         var waiting: [Chunk] = []
         /// Slots in the spool, the oldest first, and their bytes.
@@ -41,49 +39,29 @@ final class FrameRelay: @unchecked Sendable {
         var status = RelayStatus()
     }
 
-    private let base: UnsafeMutableRawPointer
-    /// Arenas for which there is address space; one more is the consumer's, for what it reads from the spool.
-    private let arenas: Int
+    private let pool: ArenaPool
+    /// Where the consumer finds what was read from the spool.
+    private let spoolArena: Int32
     private let spool: SpoolFile?
     private let state: Mutex<State>
     private let consumer: WakeDescriptor
     private let spooler = WakeDescriptor()
 
-    /// A relay with so many bytes of arenas, at least eight of them, and of spool (0 for none). `consumer` is woken when
-    /// something comes.
-    init(memoryBytes: Int, spoolBytes: Int, spool: SpoolFile?, consumer: WakeDescriptor) {
-        let arenasMax = Self.arenas(in: memoryBytes)
-        let arenas = max(arenasMax, Self.arenasReserved)
-        self.arenas = arenas
+    /// The pool's relay of this index, with so many bytes of spool (0 for none). `consumer` is woken when something comes.
+    init(_ pool: ArenaPool, index: Int = 0, spoolBytes: Int, spool: SpoolFile?, consumer: WakeDescriptor) {
+        self.pool = pool
+        spoolArena = Int32(pool.arenas + index)
         self.spool = spool
         self.consumer = consumer
-        // One more than there are to be filled: the consumer reads the spool into it.
-        let length = (arenas + 1) * Self.arenaBytes
-        let mapped = unsafe mmap(
-            nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-        guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
-            preconditionFailure("no address space for \(length) bytes of packets")
-        }
-        unsafe base = mapped
-        state = Mutex(
-            State(
-                free: (0..<Int32(arenas)).reversed(), arenasMax: arenasMax,
-                slotsMax: spool == nil ? 0 : spoolBytes / Self.arenaBytes))
+        state = Mutex(State(slotsMax: spool == nil ? 0 : spoolBytes / Self.arenaBytes))
     }
-
-    /// Address space, not memory: a bound that is raised while the relay runs needs somewhere to grow, up to 1 GiB.
-    private static var arenasReserved: Int { 1024 }
-
-    private static func arenas(in memoryBytes: Int) -> Int { max(8, memoryBytes / arenaBytes) }
-
-    deinit { unsafe munmap(base, (arenas + 1) * Self.arenaBytes) }
 
     /// What was done so far.
     var status: RelayStatus {
         state.withLock { state in
             var status = state.status
-            status.arenas = arenas - state.free.count
-            status.arenasMax = state.arenasMax
+            status.arenas = state.held
+            status.arenasMax = pool.share
             status.spooledArenasNow = state.spooled.count
             status.spooledArenasMax = state.slotsMax
             return status
@@ -96,43 +74,38 @@ final class FrameRelay: @unchecked Sendable {
         state.withLock { $0.slotsMax = spoolBytes / Self.arenaBytes }
     }
 
-    /// Bounds the memory anew, at most to what was reserved; what is taken beyond it comes back as it is used. The bound
-    /// in force, in bytes.
-    func use(memoryBytes: Int) -> Int {
-        state.withLock { state in
-            state.arenasMax = min(arenas, Self.arenas(in: memoryBytes))
-            // The pages of arenas that are not used now.
-            for arena in state.free { giveBack(arena) }
-            return state.arenasMax * Self.arenaBytes
-        }
-    }
-
-    /// Lets the system have the pages of an arena that nobody holds.
-    private func giveBack(_ arena: Int32) {
-        unsafe madvise(address(of: arena), Self.arenaBytes, MADV_DONTNEED)
-    }
-
-    /// Arenas that may still be taken.
-    private func available(_ state: borrowing State) -> Int { state.arenasMax - (arenas - state.free.count) }
+    /// Bounds the memory of the pool anew. The bound in force, in bytes.
+    func use(memoryBytes: Int) -> Int { pool.use(memoryBytes: memoryBytes) }
 
     /// First byte of an arena that the caller holds.
     @inline(__always)
-    func address(of arena: Int32) -> UnsafeMutableRawPointer { unsafe base + Int(arena) * Self.arenaBytes }
+    func address(of arena: Int32) -> UnsafeMutableRawPointer { unsafe pool.address(of: arena) }
+
+    private func giveBack(_ arena: Int32, _ state: inout State) {
+        pool.give(arena, holding: state.held)
+        state.held -= 1
+    }
 
     // MARK: The producer
 
     /// An arena to fill; nil when all are taken.
-    func acquire() -> Int32? { state.withLock { available($0) > 0 ? $0.free.popLast() : nil } }
+    func acquire() -> Int32? {
+        state.withLock { state in
+            let arena = pool.take(holding: state.held)
+            if arena != nil { state.held += 1 }
+            return arena
+        }
+    }
 
     /// Hands a full arena on, or takes it back when it is empty.
     func publish(_ arena: Int32, byteCount: Int) {
         let wakesSpooler = state.withLock { state in
             guard byteCount > 0 else {
-                state.free.append(arena)
+                giveBack(arena, &state)
                 return false
             }
             state.waiting.append(Chunk(arena: arena, byteCount: byteCount))
-            state.status.peakArenas = max(state.status.peakArenas, arenas - state.free.count)
+            state.status.peakArenas = max(state.status.peakArenas, state.held)
             return isPressed(state)
         }
         if wakesSpooler { spooler.wake() }
@@ -143,13 +116,14 @@ final class FrameRelay: @unchecked Sendable {
     var isEmpty: Bool { state.withLock { $0.waiting.isEmpty && $0.spooled.isEmpty && !$0.isSpooling } }
 
     /// True when a batch of the capture thread has room in memory now.
-    var hasRoom: Bool { state.withLock { available($0) >= min(6, $0.arenasMax / 2) } }
+    var hasRoom: Bool { state.withLock { pool.available(holding: $0.held) >= min(6, pool.share / 2) } }
 
     /// How much of memory and spool is taken, 0 to 1.
     var fill: Double {
         state.withLock { state in
             let slots = state.spoolFault == 0 ? state.slotsMax : state.spooled.count
-            return Double(arenas - state.free.count + state.spooled.count) / Double(max(1, state.arenasMax + slots))
+            let arenas = state.held + max(0, pool.available(holding: state.held))
+            return Double(state.held + state.spooled.count) / Double(max(1, arenas + slots))
         }
     }
 
@@ -180,7 +154,7 @@ final class FrameRelay: @unchecked Sendable {
             case .none: return nil
             case .memory(let chunk): return chunk
             case .slot(let slot, let byteCount):
-                let chunk = Chunk(arena: Int32(arenas), byteCount: byteCount)
+                let chunk = Chunk(arena: spoolArena, byteCount: byteCount)
                 let place = unsafe UnsafeMutableRawBufferPointer(start: address(of: chunk.arena), count: byteCount)
                 let code = unsafe spool?.read(place, slot: slot) ?? EIO
                 let isEmpty = state.withLock { state in
@@ -198,11 +172,8 @@ final class FrameRelay: @unchecked Sendable {
 
     /// Takes back an arena whose frames were all used.
     func release(_ chunk: Chunk) {
-        guard chunk.arena != Int32(arenas) else { return }
-        state.withLock { state in
-            if available(state) < 0 { giveBack(chunk.arena) }
-            state.free.append(chunk.arena)
-        }
+        guard chunk.arena != spoolArena else { return }
+        state.withLock { giveBack(chunk.arena, &$0) }
     }
 
     /// True when the producer has closed and everything was taken.
@@ -255,7 +226,7 @@ final class FrameRelay: @unchecked Sendable {
         }
         state.spoolFault = 0
         state.spooled.append((slot, chunk.byteCount))
-        state.free.append(chunk.arena)
+        giveBack(chunk.arena, &state)
         state.status.spooledArenas += 1
         state.status.spooledBytes += UInt64(chunk.byteCount)
         state.status.peakSpooledArenas = max(state.status.peakSpooledArenas, state.spooled.count)
@@ -263,7 +234,8 @@ final class FrameRelay: @unchecked Sendable {
 
     /// True when memory is short and the spool has room.
     private func isPressed(_ state: borrowing State) -> Bool {
-        guard available(state) < state.arenasMax / 4, state.waiting.count > 1, state.spooled.count < state.slotsMax
+        guard pool.available(holding: state.held) < pool.quarter, state.waiting.count > 1,
+            state.spooled.count < state.slotsMax
         else { return false }
         return state.spoolFault == 0 || SystemClock.monotonic >= state.retrySpoolAt
     }

@@ -18,8 +18,8 @@ struct LiveCaptures: ~Copyable {
         unsafe slots = .allocate(capacity: count)
     }
 
-    /// Opens each interface once; fails for the first that cannot be opened.
-    static func open(_ interfaces: [String], _ options: LiveOptions) throws(LiveError) -> LiveCaptures {
+    /// Opens so many rings of each interface, those of one interface in a row; fails for the first that cannot be opened.
+    static func open(_ interfaces: [String], rings: Int, _ options: LiveOptions) throws(LiveError) -> LiveCaptures {
         guard !interfaces.isEmpty else { throw .badOption("no interface was named") }
         guard Set(interfaces).count == interfaces.count else {
             throw .badOption("an interface was named twice: \(interfaces.joined(separator: ", "))")
@@ -27,9 +27,28 @@ struct LiveCaptures: ~Copyable {
         if interfaces.count > 1, interfaces.contains("any") {
             throw .badOption("'any' takes in every interface; name no other beside it")
         }
-        var captures = LiveCaptures(count: interfaces.count)
-        for interface in interfaces { captures.append(try LiveCapture(interface: interface, options: options)) }
+        guard (1...ringsMax).contains(rings) else {
+            throw .badOption("there cannot be \(rings) rings of an interface, but 1 to \(ringsMax)")
+        }
+        var captures = LiveCaptures(count: interfaces.count * rings)
+        for interface in interfaces {
+            let fanout = rings > 1 ? FanoutGroup() : nil
+            for _ in 0..<rings {
+                captures.append(try LiveCapture(interface: interface, options: options, fanout: fanout))
+            }
+        }
+        if rings > 1 { captures.beginTogether() }
         return captures
+    }
+
+    /// Beyond it there are more threads than any machine's interrupts keep busy.
+    private static var ringsMax: Int { 16 }
+
+    /// Until its whole group was there, a ring had packets that are another's share, too.
+    private mutating func beginTogether() {
+        let now = SystemClock.wall
+        // Safe: these slots were filled, and none was taken yet.
+        for index in 0..<opened { unsafe slots[index].begin(at: now) }
     }
 
     private mutating func append(_ capture: consuming LiveCapture) {

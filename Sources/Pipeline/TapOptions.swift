@@ -6,6 +6,8 @@ public import Vaults
 public struct TapOptions: Sendable {
     /// The interfaces, by name; `any` for all.
     public var interfaces: [String]
+    /// Rings of each interface, 1 to 16, among which the kernel shares its packets out by flow; each has a thread.
+    public var rings: Int
     /// How they are captured.
     public var live: LiveOptions
     /// Where to, and everything that a replay has as well; its list of captures is not used.
@@ -20,6 +22,7 @@ public struct TapOptions: Sendable {
     /// Options with defaults.
     public init(interfaces: [String], vault: String, dialects: DialectOptions = DialectOptions()) {
         self.interfaces = interfaces
+        rings = 1
         storing = ReplayOptions(captures: [], vault: vault, dialects: dialects)
         live = LiveOptions()
         queueBytes = 64 << 20

@@ -4,7 +4,7 @@ internal import Glibc
 internal import Objects
 internal import Synchronization
 
-/// One interface of a tap and its thread: reads the kernel's ring into the relay, and never waits for anything behind it.
+/// One interface of a tap, or one ring of it, and its thread: reads the kernel's ring into the relay, and never waits for anything behind it.
 ///
 /// An interface that goes away is counted and opened again when it comes back, with growing pauses; the others run on.
 ///
@@ -20,6 +20,10 @@ final class TapPort: @unchecked Sendable {
     private let tunnels: TunnelOptions
     private let wake = WakeDescriptor()
     private var capture: LiveCapture?
+    /// The rings that share the interface's packets; nil when there is one.
+    private let fanout: FanoutGroup?
+    /// Speaks for the interface when it goes away and comes back: all its rings do at once.
+    private let isFirstRing: Bool
     private let shared = Mutex(Shared())
 
     /// What other threads may see and ask for.
@@ -58,9 +62,14 @@ final class TapPort: @unchecked Sendable {
     private static var firstPauseMilliseconds: Int { 100 }
     private static var longestPauseMilliseconds: Int { 5_000 }
 
-    /// Takes over an open capture.
-    init(_ capture: consuming LiveCapture, options: LiveOptions, tunnels: TunnelOptions, relay: FrameRelay) {
+    /// Takes over an open capture, the interface's first ring or another.
+    init(
+        _ capture: consuming LiveCapture, isFirstRing: Bool = true, options: LiveOptions, tunnels: TunnelOptions,
+        relay: FrameRelay
+    ) {
         name = capture.interface
+        fanout = capture.fanout
+        self.isFirstRing = isFirstRing
         self.options = options
         self.tunnels = tunnels
         self.relay = relay
@@ -106,11 +115,11 @@ final class TapPort: @unchecked Sendable {
         wake.wake()
     }
 
-    /// Bounds the memory for waiting packets anew.
+    /// Bounds the memory for waiting packets anew, that of all ports.
     func use(queueBytes: Int) {
         let bytes = relay.use(memoryBytes: queueBytes)
         if bytes < queueBytes {
-            report(problem: "interface \(name): packets may take \(bytes >> 20) MiB of memory until the next start")
+            report(problem: "packets may take \(bytes >> 20) MiB of memory until the next start")
         }
     }
 
@@ -195,7 +204,9 @@ final class TapPort: @unchecked Sendable {
         work.isRingEmpty = true
         work.intake.flush()
         publish(&work)
-        report(problem: "\(error); the tap goes on with what is left and takes it up again when it comes back")
+        if isFirstRing {
+            report(problem: "\(error); the tap goes on with what is left and takes it up again when it comes back")
+        }
     }
 
     /// True when the interface could be opened again.
@@ -203,7 +214,7 @@ final class TapPort: @unchecked Sendable {
         var options = options
         options.filter = work.filter
         do throws(LiveError) {
-            capture = try LiveCapture(interface: name, options: options)
+            capture = try LiveCapture(interface: name, options: options, fanout: fanout)
         } catch {
             switch error {
             case .noSuchInterface, .interfaceDown: break
@@ -219,7 +230,7 @@ final class TapPort: @unchecked Sendable {
         noteOutage(&work, now)
         work.outageNanoseconds &+= now &- min(now, work.checkedAt)
         work.checkedAt = now
-        report(problem: "interface \(name) is back")
+        if isFirstRing { report(problem: "interface \(name) is back") }
         publish(&work)
         return true
     }
@@ -281,7 +292,9 @@ final class TapPort: @unchecked Sendable {
         report.received = statistics.received
         report.droppedByKernel = statistics.droppedByKernel
         report.droppedByInterface = statistics.droppedByInterface
+        report.loopbackCopies = statistics.loopbackCopies
         report.snapped = statistics.snapped
+        report.ringReceived = [statistics.received]
         report.capturedBytes = statistics.deliveredBytes
         report.processed = work.intake.handedOver
         let losses = work.intake.losses

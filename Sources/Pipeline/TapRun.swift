@@ -18,7 +18,7 @@ public enum TapError: Error, CustomStringConvertible, Sendable {
     }
 }
 
-/// Taps interfaces into a vault: a capture thread for each, then the same front end, hashers and writer as a replay.
+/// Taps interfaces into a vault: a capture thread for each (for each ring, where there are several), then the same front end, hashers and writer as a replay.
 ///
 /// Making the value opens the interfaces and the key logs, which is all that needs privileges; `run` may follow after they were dropped.
 public struct TapRun: ~Copyable {
@@ -44,7 +44,7 @@ public struct TapRun: ~Copyable {
 
     private static func openInterfaces(_ options: TapOptions) throws(TapError) -> LiveCaptures {
         do throws(LiveError) {
-            return try LiveCaptures.open(options.interfaces, options.live)
+            return try LiveCaptures.open(options.interfaces, rings: options.rings, options.live)
         } catch {
             throw .live(error)
         }
@@ -162,6 +162,7 @@ public struct TapRun: ~Copyable {
     ) -> [TapPort] {
         var ports: [TapPort] = []
         let count = captures.count
+        let pool = ArenaPool(memoryBytes: options.queueBytes, relays: count)
         var index = 0
         while let capture = captures.takeNext() {
             var spool: SpoolFile?
@@ -173,9 +174,11 @@ public struct TapRun: ~Copyable {
                 }
             }
             let relay = FrameRelay(
-                memoryBytes: options.queueBytes / count, spoolBytes: options.spoolBytes / count, spool: spool,
-                consumer: bell)
-            ports.append(TapPort(capture, options: options.live, tunnels: options.storing.tunnels, relay: relay))
+                pool, index: index, spoolBytes: options.spoolBytes / count, spool: spool, consumer: bell)
+            ports.append(
+                TapPort(
+                    capture, isFirstRing: index % options.rings == 0, options: options.live,
+                    tunnels: options.storing.tunnels, relay: relay))
             index += 1
         }
         return ports
@@ -185,7 +188,7 @@ public struct TapRun: ~Copyable {
         if let scope = change.scope { front.use(scope) }
         if let filter = change.filter { for port in ports { port.use(filter: filter) } }
         if let durability = change.durability { store.use(durability) }
-        if let bytes = change.queueBytes { for port in ports { port.use(queueBytes: bytes / ports.count) } }
+        if let bytes = change.queueBytes { ports.first?.use(queueBytes: bytes) }
         if let bytes = change.spoolBytes { for port in ports { port.relay.use(spoolBytes: bytes / ports.count) } }
         if change.reopensKeyLogs { tail?.reopen(change.keyLogs) }
     }

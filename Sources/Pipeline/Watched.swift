@@ -31,7 +31,7 @@ struct Watched {
     mutating func status() -> TapStatus {
         let snapshot = front.snapshot
         let store = store.take()
-        let interfaces = ports.map(\.report)
+        let interfaces = InterfaceReport.joining(rings: ports.map(\.report))
         var told = problems + ports.flatMap { $0.takeProblems() }
         told += (keys?.takeProblems() ?? []) + (export?.takeProblems() ?? [])
         problems = []

@@ -30,6 +30,7 @@ struct Configuration: Codable {
     var encapsulationDepth: Int?
     var fragmentMemory: String?
     var interfaces: [String]?
+    var rings: Int?
     var snaplen: Int?
     var buffer: String?
     var promiscuous: Bool?
@@ -42,7 +43,7 @@ struct Configuration: Codable {
     var metricsAddress: String?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case compression, workers
+        case compression, workers, rings
         case keyFile = "key-file"
         case passphraseFile = "passphrase-file"
         case keyCommand = "key-command"

@@ -26,6 +26,9 @@ struct DoctorCommand: ParsableCommand {
         help: ArgumentHelp("An interface that shall be tapped, or any. Repeatable.", valueName: "interface"))
     var interfaces: [String] = []
 
+    @Option(help: ArgumentHelp("As for tap.", valueName: "count"))
+    var rings: Int?
+
     @Option(help: ArgumentHelp("As for tap.", valueName: "bytes"))
     var snaplen: Int?
 
@@ -51,8 +54,8 @@ struct DoctorCommand: ParsableCommand {
         live.filter = filter ?? configured.filter
         live.isPromiscuous = promiscuous || configured.promiscuous ?? false
         let findings = Examination(
-            interfaces: interfaces.isEmpty ? configured.interfaces ?? [] : interfaces, live: live,
-            vault: try? vault.path(), secret: try vault.secret()
+            interfaces: interfaces.isEmpty ? configured.interfaces ?? [] : interfaces,
+            rings: rings ?? configured.rings ?? 1, live: live, vault: try? vault.path(), secret: try vault.secret()
         ).run()
         for finding in findings {
             if json { try JSONLine.print(finding) } else { try Terminal.print(line(finding)) }

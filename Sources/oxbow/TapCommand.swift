@@ -43,6 +43,12 @@ struct TapCommand: ParsableCommand {
         help: ArgumentHelp("An interface, or any. Repeatable.", valueName: "interface"))
     var interfaces: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Rings of each interface, 1 to 16, each with a thread: the kernel shares connections out among them (default: 1).",
+            valueName: "count"))
+    var rings: Int?
+
     @OptionGroup var keys: KeyArguments
 
     @OptionGroup var ingest: IngestOptions
@@ -51,7 +57,9 @@ struct TapCommand: ParsableCommand {
     var snaplen: Int?
 
     @Option(
-        help: ArgumentHelp("The kernel's ring, for each interface: 1MiB to 2GiB (default: 64MiB).", valueName: "size"))
+        help: ArgumentHelp(
+            "The kernel's ring, for each interface and each of its --rings: 1MiB to 2GiB (default: 64MiB).",
+            valueName: "size"))
     var buffer: String?
 
     @Option(
@@ -133,6 +141,12 @@ struct TapCommand: ParsableCommand {
         for interface in report.interfaces {
             var text =
                 "\(interface.name): \(interface.received) received = \(interface.processed) processed + \(interface.droppedByKernel) dropped by the kernel + \(interface.droppedByOverload) by overload + \(interface.unread) unread"
+            if interface.loopbackCopies > 0 {
+                text += "; \(interface.loopbackCopies) of loopback, which come twice and count once"
+            }
+            if interface.ringReceived.count > 1 {
+                text += "; by ring \(interface.ringReceived.map(String.init).joined(separator: ", "))"
+            }
             if interface.droppedByInterface > 0 { text += "; \(interface.droppedByInterface) dropped by the interface" }
             if interface.lostTimes > 0 {
                 text += "; away \(interface.lostTimes) times, \(String(format: "%.1f", interface.outageSeconds)) s"
@@ -154,6 +168,7 @@ struct TapCommand: ParsableCommand {
         options.storing.keys = try keys.options(configured, wait: 30)
         // Now, with the privileges that the program was started with.
         options.storing.secret = try vault.secret()
+        options.rings = rings ?? configured.rings ?? options.rings
         options.live.filter = options.storing.filter
         options.live.snapLength = snaplen ?? configured.snaplen ?? options.live.snapLength
         if let text = buffer ?? configured.buffer {

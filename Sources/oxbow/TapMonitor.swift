@@ -42,6 +42,7 @@ struct TapMonitor {
                 Double(interface.capturedBytes - min(interface.capturedBytes, earlier?.capturedBytes ?? 0)) / seconds
             parts.append(
                 "\(interface.name) \(Int(packets)) packets/s \(ByteText.text(UInt64(bytes)))/s, dropped \(interface.droppedByKernel) by kernel, \(interface.droppedByOverload) by overload"
+                    + (interface.loopbackCopies > 0 ? ", \(interface.loopbackCopies) loopback copies left out" : "")
                     + (interface.isShedding ? " (leaving flows out now)" : ""))
         }
         let spooled = status.interfaces.reduce(0) { $0 + $1.spooledBytes }

@@ -249,6 +249,8 @@ struct TapOutcome: Decodable {
         var droppedByOverload: UInt64
         var overloadFlows: UInt64
         var unread: UInt64
+        var loopbackCopies: UInt64
+        var ringReceived: [UInt64]
         var lostTimes: UInt64
         var spooledBytes: UInt64
         var spoolPeakBytes: UInt64

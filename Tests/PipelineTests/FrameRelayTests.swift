@@ -74,7 +74,8 @@ import Testing
         try withFolder { folder in
             let spool = try SpoolFile(folder: folder, name: "0.spool")
             let relay = FrameRelay(
-                memoryBytes: 8 * Self.arena, spoolBytes: 64 * Self.arena, spool: spool, consumer: WakeDescriptor())
+                ArenaPool(memoryBytes: 8 * Self.arena), spoolBytes: 64 * Self.arena, spool: spool,
+                consumer: WakeDescriptor())
             let thread = WorkerThread(name: "spool") { relay.runSpooler() }
             // Nobody consumes, so all but eight of these have to go to disk.
             for number in 0..<40 {
@@ -104,8 +105,25 @@ import Testing
         }
     }
 
+    @Test func `takes nearly all memory of a tap when the others are idle, who can still have their own`() {
+        let pool = ArenaPool(memoryBytes: 64 * Self.arena, relays: 4)
+        let relays = (0..<4).map { FrameRelay(pool, index: $0, spoolBytes: 0, spool: nil, consumer: WakeDescriptor()) }
+        var taken: [Int32] = []
+        while let arena = relays[0].acquire() { taken.append(arena) }
+        #expect(taken.count == 64 - 3 * ArenaPool.guaranteed)
+        for relay in relays.dropFirst() {
+            for _ in 0..<ArenaPool.guaranteed { #expect(relay.acquire() != nil) }
+            #expect(relay.acquire() == nil)
+        }
+        for arena in taken { relays[0].publish(arena, byteCount: 0) }
+        var rest = 0
+        while relays[3].acquire() != nil { rest += 1 }
+        #expect(rest == 64 - 3 * ArenaPool.guaranteed - ArenaPool.guaranteed, "the first keeps what is its own")
+    }
+
     @Test func `leaves whole classes of flows out when all is full, says so, and takes them in again`() {
-        let relay = FrameRelay(memoryBytes: 16 * Self.arena, spoolBytes: 0, spool: nil, consumer: WakeDescriptor())
+        let relay = FrameRelay(
+            ArenaPool(memoryBytes: 16 * Self.arena), spoolBytes: 0, spool: nil, consumer: WakeDescriptor())
         var intake = Intake(into: relay)
         // 100 flows, a frame of each in turn; 16 arenas hold 272 frames.
         put(0..<600, into: &intake) { UInt16(1000 + $0 % 100) }
@@ -186,7 +204,8 @@ import Testing
 
     @Test func `gives up the spool when the disk is full, and loses nothing in memory by it`() throws {
         let relay = FrameRelay(
-            memoryBytes: 8 * Self.arena, spoolBytes: 64 * Self.arena, spool: try SpoolFile(device: "/dev/full"),
+            ArenaPool(memoryBytes: 8 * Self.arena), spoolBytes: 64 * Self.arena,
+            spool: try SpoolFile(device: "/dev/full"),
             consumer: WakeDescriptor())
         let thread = WorkerThread(name: "spool") { relay.runSpooler() }
         var intake = Intake(into: relay)

@@ -34,6 +34,10 @@ extension TapMetric {
             $0.isShedding ? 1 : 0
         },
         interface("unread_packets", .gauge, "Packets that the kernel has and the tap has not read yet.") { $0.unread },
+        interface(
+            "loopback_copies_total", .counter,
+            "Packets of loopback: the kernel shows each twice, and the copy is left out before it is received."
+        ) { $0.loopbackCopies },
         interface("snapped_packets_total", .counter, "Packets cut at the snapshot length.") { $0.snapped },
         interface("interface_up", .gauge, "1 while the interface is captured, 0 while it is away.") { $0.isUp ? 1 : 0 },
         interface("interface_losses_total", .counter, "Times that the interface went away.") { $0.lostTimes },
