@@ -79,6 +79,11 @@ class FileCipher final : public rocksdb::BlockAccessCipherStream {
     }
 };
 
+// What is written as zeros and is something else was changed since: nothing else vouches for a file's first page.
+bool isZero(const char *first, const char *end) {
+    return std::all_of(first, end, [](char byte) { return byte == 0; });
+}
+
 // Gives each file a key of its own: HMAC-SHA-256 of the salt in the file's first page, by the catalog's key.
 class Provider final : public rocksdb::EncryptionProvider {
   public:
@@ -104,7 +109,8 @@ class Provider final : public rocksdb::EncryptionProvider {
     rocksdb::Status CreateCipherStream(const std::string &name, const rocksdb::EnvOptions &, rocksdb::Slice &prefix,
                                        std::unique_ptr<rocksdb::BlockAccessCipherStream> *result) override {
         if (prefix.size() < saltOffset + saltBytes || memcmp(prefix.data(), magic, sizeof magic) != 0 ||
-            prefix[sizeof magic] != char(version))
+            prefix[sizeof magic] != char(version) || !isZero(prefix.data() + sizeof magic + 1, prefix.data() + saltOffset) ||
+            !isZero(prefix.data() + saltOffset + saltBytes, prefix.data() + prefix.size()))
             return rocksdb::Status::Corruption(name, "the file is not encrypted as this vault's files are");
         std::unique_ptr<FileCipher> cipher(new (std::nothrow) FileCipher());
         if (!cipher) return rocksdb::Status::MemoryLimit();

@@ -88,14 +88,16 @@ struct SegmentScan {
 
     private func damaged(_ reason: String) -> SegmentEnd { .damaged(at: offset, resumesAt: nil, reason: reason) }
 
-    private enum Probe {
+    /// What stands at a place where a frame may begin.
+    enum Probe {
+        /// No whole front of a frame, and why.
         case bad(String)
         /// The header, and the frame's bytes to the end of its descriptors, as they stand in the file.
         case whole(FrameHeader, [UInt8])
     }
 
     /// Reads and checks the header and descriptors of the frame at `place`.
-    private func probe(at place: UInt64) throws(StorageError) -> Probe {
+    func probe(at place: UInt64) throws(StorageError) -> Probe {
         guard place < size, size - place >= UInt64(SegmentFormat.pageBytes) else {
             return .bad("fewer bytes than a frame has")
         }
@@ -149,7 +151,7 @@ struct SegmentScan {
     }
 
     /// The descriptors of a frame, decrypted where the vault has keys; nil when they are not authentic.
-    private func decrypted(
+    func decrypted(
         _ descriptors: ArraySlice<UInt8>, _ kind: RecordContext.Kind, _ header: FrameHeader, _ page: [UInt8]
     ) throws(StorageError) -> ArraySlice<UInt8>? {
         guard let decryptor else { return descriptors }
@@ -187,7 +189,7 @@ struct SegmentScan {
             ? .damaged(at: offset, resumesAt: resumesAt, reason: reason) : .torn(at: offset, reason: reason)
     }
 
-    private func startsWithFrameMagic(_ place: UInt64) throws(StorageError) -> Bool {
+    func startsWithFrameMagic(_ place: UInt64) throws(StorageError) -> Bool {
         let bytes = try reader.file.read(at: place, count: 4)
         guard bytes.count == 4 else { return false }
         return unsafe bytes.span.bytes.littleEndian(at: 0) == SegmentFormat.frameMagic

@@ -43,6 +43,8 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
     case blocks(BlocksError)
     /// The range asked for is not held. Mark the object incomplete.
     case notHeld(object: String, offset: UInt64)
+    /// The user stopped it; what was done is kept.
+    case interrupted
     /// No such object or version in the vault.
     case noSuchObject(String)
 
@@ -89,6 +91,7 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
             error.description
         case .notHeld(let object, let offset):
             "\(object) is not held at offset \(offset); `oxbow why` names the gap"
+        case .interrupted: "interrupted; run the command again to go on"
         case .noSuchObject(let name):
             "\(name) is not in the vault; `oxbow ls` names what is"
         }

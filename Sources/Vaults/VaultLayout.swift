@@ -7,6 +7,7 @@
 /// - `catalog/`: RocksDB, a view that `oxbow rebuild` makes anew from the segments.
 /// - `spool/`: packets that a live tap could not take in yet; of no worth once it ended.
 /// - `collect.request`, `collect.reply`: what a command asks of the vault's writer (``CollectionMailbox``).
+/// - `scrub.mark`: how far an interrupted scrub is; `scrub.damaged`: blocks that a scrub found damaged, for the writer.
 /// - `migrations/`: journals and reports of migrations, one folder a target.
 public struct VaultLayout: Sendable, Hashable {
     /// The vault's folder.
@@ -35,6 +36,10 @@ public struct VaultLayout: Sendable, Hashable {
     public var collectionRequest: String { "\(root)/collect.request" }
     /// The writer's answer.
     public var collectionReply: String { "\(root)/collect.reply" }
+    /// How far an interrupted scrub is.
+    var scrubMark: String { "\(root)/scrub.mark" }
+    /// Damaged blocks that the next writer is to forget.
+    var scrubDamaged: String { "\(root)/scrub.damaged" }
     /// The folder of migration journals.
     public var migrations: String { "\(root)/migrations" }
 }

@@ -19,7 +19,8 @@ struct Oxbow: AsyncParsableCommand {
             ReplayCommand.self, TapCommand.self, DoctorCommand.self, ListCommand.self, StatCommand.self,
             CatCommand.self, GetCommand.self,
             WhyCommand.self,
-            VerifyCommand.self, CoverageCommand.self, RebuildCommand.self, CollectCommand.self, VaultCommand.self,
+            VerifyCommand.self, CoverageCommand.self, RebuildCommand.self, CollectCommand.self, ScrubCommand.self,
+            VaultCommand.self,
             MigrateCommand.self,
         ])
 

@@ -4,6 +4,7 @@ extern "C" {
 #endif
 
 struct rocksdb_options_t;
+struct rocksdb_t;
 
 /// What encrypts every file of a RocksDB database. Opaque.
 typedef struct oxbow_rocks_encryption oxbow_rocks_encryption;
@@ -17,6 +18,14 @@ void oxbow_rocks_encryption_attach(oxbow_rocks_encryption *encryption, struct ro
 
 /// Frees the encryption and wipes its key, after every database that used it was closed.
 void oxbow_rocks_encryption_destroy(oxbow_rocks_encryption *encryption);
+
+/// Makes a database that is opened with `options` keep a checksum of each table file that it writes. 0 when RocksDB's C
+/// interface is not laid out as this was written for: then nothing was changed.
+int oxbow_rocks_sum_files(struct rocksdb_options_t *options);
+
+/// Reads every table file and compares it with its checksums, those of the whole file and of each block. What does not match
+/// is in `*error`, to be freed; as in RocksDB's C interface.
+void oxbow_rocks_verify(struct rocksdb_t *database, char **error);
 
 #ifdef __cplusplus
 }
