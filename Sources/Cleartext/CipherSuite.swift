@@ -76,6 +76,9 @@ struct CipherSuite: Hashable, Sendable {
         }
     }
 
+    /// Every number whose records can be read.
+    static var numbers: [UInt16] { registry.keys.sorted() }
+
     /// By protection: the numbers of RFC 5246, 5288, 5289, 5487, 5489, 6655, 7251, 7905, 8442 and 8446.
     private static let registry: [UInt16: CipherSuite] = {
         var table: [UInt16: CipherSuite] = [:]

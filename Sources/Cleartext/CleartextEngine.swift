@@ -73,6 +73,10 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
         flow.handle = FlowHandle(slot: Int32(clamping: kinds.count), number: number)
         sink.open(flow.handle, flow.description, flow.opening)
         flow.isOrphan = false
+        // Of a half that had ended before, nothing waits.
+        for half in [flow.initiator, flow.responder] where half.isClosed {
+            sink.end(flow.handle, half.half, .finished, flow.opening)
+        }
         let isDone = flow.resume(&sink, &desk)
         if !isDone, flow.hasDelivered { flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
         sink.close(flow.handle, flow.opening)
@@ -325,8 +329,9 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
         guard slot >= 0, slot < kinds.count else { return sink.close(handle, context) }
         if kinds[slot] == .tls, let flow = flows[slot] {
             if flow.awaitsKey, flow.reason == nil, !flow.hasDelivered {
-                sink.end(handle, .fromInitiator, .finished, context)
-                sink.end(handle, .fromResponder, .finished, context)
+                for half in [flow.initiator, flow.responder] where !half.isClosed {
+                    sink.end(handle, half.half, .finished, context)
+                }
                 flow.isOrphan = true
             } else if flow.isWaiting {
                 giveUp(flow, context)

@@ -13,6 +13,8 @@ extension TLSFlow {
     ) {
         let end = offset &+ length
         half.messages.reset()
+        // What is kept of a record cannot be handed on any more as it is: from here on the flow is taken for TLS.
+        isConfirmed = true
         if half.phase == .searching {
             search(half, isLast: true, context, &sink, &desk)
             if half.phase == .searching { half.clearPartial() }

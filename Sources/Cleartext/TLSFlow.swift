@@ -89,8 +89,13 @@ final class TLSFlow {
         let used = consume(half, bytes, at: offset, context, &sink, &desk)
         if isPlain { return used }
         if desk.export != nil { show(side, bytes.extracting(0..<used), at: offset, context, &desk) }
-        if used < bytes.byteCount, reason == nil {
-            park(bytes.extracting(used..<bytes.byteCount), side, offset &+ UInt64(used), context, &desk)
+        if used < bytes.byteCount {
+            if let reason {
+                // Given up on the way: what stands behind is not read either.
+                desk.account(host, reason, flows: 0, bytes: UInt64(bytes.byteCount - used))
+            } else {
+                park(bytes.extracting(used..<bytes.byteCount), side, offset &+ UInt64(used), context, &desk)
+            }
         }
         goOn(&sink, &desk)
         return bytes.byteCount
@@ -118,7 +123,11 @@ final class TLSFlow {
     ) {
         let half = half(side)
         if reason == nil, mustQueue(half) { return parked.append(end: how, side, at: half.next, context) }
-        if reason == nil, half.phase == .searching { search(half, isLast: true, context, &sink, &desk) }
+        if reason == nil, half.phase == .searching {
+            search(half, isLast: true, context, &sink, &desk)
+            // What was found at last may lack its key.
+            if reason == nil, mustQueue(half) { return parked.append(end: how, side, at: half.next, context) }
+        }
         if !half.isClosed { sink.end(handle, side, how, translated(context, half)) }
         if desk.export != nil { showEnd(half, how, context, &desk) }
         half.isClosed = true
@@ -184,7 +193,13 @@ final class TLSFlow {
         let count = min(half.wanted - half.partial.count, rest)
         half.gather(bytes, position..<position + count, at: here, context)
         position += count
-        guard half.partial.count == half.wanted else { return }
+        guard half.partial.count == half.wanted else {
+            // Judged byte by byte, so that it does not matter how the header was cut.
+            if half.wanted == RecordHeader.length, !RecordHeader.isPossible(unsafe half.partial.span.bytes, at: 0) {
+                breakFraming(half, bytes, &position, at: here, context, &sink, &desk)
+            }
+            return
+        }
         if half.wanted == RecordHeader.length {
             guard let header = RecordHeader(unsafe half.partial.span.bytes, at: 0) else {
                 return breakFraming(half, bytes, &position, at: here, context, &sink, &desk)

@@ -18,7 +18,7 @@ let package = Package(
         .target(name: "FuzzSupport", dependencies: [parsers], swiftSettings: [.swiftLanguageMode(.v6)]),
         fuzzer("FuzzFrames"), fuzzer("FuzzDecapsulation"), fuzzer("FuzzCaptures"), fuzzer("FuzzSegments"),
         fuzzer("FuzzConversation"), fuzzer("FuzzHTTP"), fuzzer("FuzzHTTP2"), fuzzer("FuzzAwsChunked"),
-        fuzzer("FuzzFullPath"),
+        fuzzer("FuzzFullPath"), fuzzer("FuzzTLSRecords"), fuzzer("FuzzTLSHandshake"), fuzzer("FuzzKeyLog"),
         .executableTarget(
             name: "MakeSeeds", dependencies: ["FuzzSupport", parsers], swiftSettings: [.swiftLanguageMode(.v6)]),
     ])

@@ -1,10 +1,6 @@
-import Dialects
 import Exchanges
 import Flows
 import FuzzSupport
-import Objects
-
-private typealias Sink = ExchangeCheck<Transcript<DialectEngine<TransferCheck>>>
 
 /// What happens on the wire.
 private enum Step {
@@ -75,70 +71,32 @@ private func limits(_ choice: UInt8) -> ExchangeLimits {
     return limits
 }
 
-/// Plays the input in pieces of at most so many bytes; the flag says whether a place was lost.
+/// Plays the input in pieces of at most so many bytes; the flag says whether no place was lost.
 private func read(_ start: UnsafePointer<UInt8>?, _ count: Int, piece: Int) -> (
-    exchanges: [Transcript<DialectEngine<TransferCheck>>.Exchange], isInStep: Bool
+    exchanges: [Playback.Exchange], isInStep: Bool
 ) {
     var input = FuzzInput(start, count)
     let choice = input.byte()
     _ = input.byte()
-    let dialects = DialectEngine(options: DialectOptions(dialects: [.s3, .http]), sink: TransferCheck())
-    var engine = HTTPEngine(limits: limits(choice), sink: Sink(Transcript(dialects)))
-    let flow = FlowHandle(slot: 0, number: 1)
-    let description = FlowDescription(
-        text: "10.0.0.1:1 > 10.0.0.2:80", initiatorAddress: "10.0.0.1", responderAddress: "10.0.0.2", initiatorPort: 1,
-        responderPort: 80, startedMidStream: choice & 1 != 0)
-    var context = SegmentContext(time: 1, packet: 1, acknowledged: nil)
-    engine.open(flow, description, context)
-    var next: [UInt64] = [0, 0]
-    var ended: Set<HalfConnection> = []
-    var steps: [Step] = []
+    let startedMidStream = choice & 1 != 0
+    var play = Playback(limits: limits(choice), startedMidStream: startedMidStream, piece: piece)
     if choice & 4 != 0 {
-        let upgrade = "GET /up HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\n\r\n"
-        steps.append(.bytes(.fromInitiator, Array(upgrade.utf8)))
-        steps.append(.bytes(.fromResponder, Array("HTTP/1.1 101 S\r\nUpgrade: h2c\r\n\r\n".utf8)))
+        play.bytes(.fromInitiator, Array("GET /up HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\n\r\n".utf8))
+        play.bytes(.fromResponder, Array("HTTP/1.1 101 S\r\nUpgrade: h2c\r\n\r\n".utf8))
     }
-    if choice & 8 == 0 { steps.append(.bytes(.fromInitiator, preface + frame(4, 0, 0, []))) }
-    if choice & 16 == 0 { steps.append(.bytes(.fromResponder, frame(4, 0, 0, []))) }
-    steps.reverse()
-    while let now = steps.popLast() ?? (input.isEmpty ? nil : step(&input)) {
-        context.time += 1_000
-        context.packet += 1
-        switch now {
-        case .bytes(let half, let bytes):
-            guard !ended.contains(half) else { continue }
-            explain("\(context.packet): \(half) \(bytes)")
-            let side = Int(half.rawValue)
-            context.acknowledged = next[1 - side]
-            var place = 0
-            while place < bytes.count {
-                let end = min(place + piece, bytes.count)
-                engine.bytes(
-                    flow, half, bytes.span.bytes.extracting(place..<end), at: next[side] + UInt64(place),
-                    isSegmentStart: place == 0, context)
-                place = end
-            }
-            next[side] += UInt64(bytes.count)
-        case .gap(let half, let length):
-            guard !ended.contains(half) else { continue }
-            explain("\(context.packet): \(half) gap of \(length)")
-            let side = Int(half.rawValue)
-            engine.gap(flow, half, at: next[side], length: UInt64(length), cause: .notCaptured, context)
-            next[side] += UInt64(length)
-        case .end(let half): if ended.insert(half).inserted { engine.end(flow, half, .finished, context) }
+    if choice & 8 == 0 { play.bytes(.fromInitiator, preface + frame(4, 0, 0, [])) }
+    if choice & 16 == 0 { play.bytes(.fromResponder, frame(4, 0, 0, [])) }
+    while !input.isEmpty {
+        switch step(&input) {
+        case .bytes(let half, let bytes): play.bytes(half, bytes)
+        case .gap(let half, let length): play.gap(half, length)
+        case .end(let half): play.end(half, .finished)
         }
     }
-    for half in [HalfConnection.fromInitiator, .fromResponder] where !ended.contains(half) {
-        engine.end(flow, half, .captureEnded, context)
-    }
-    engine.close(flow, context)
-    require(engine.sink.openExchanges == 0, "exchanges are left open")
-    require(engine.sink.inner.inner.openExchanges == 0, "exchanges are left in the dialects")
-    require(engine.sink.inner.inner.sink.unused == 0, "transfers are left without an event")
-    require(engine.isIdle, "something is left of closed flows in the budgets")
-    let counters = engine.counters
+    let outcome = play.finish()
+    let counters = outcome.counters
     let losses = [counters.http2.frameLosses, counters.framingLosses, counters.lostHeads, counters.partialByteLimit]
-    return (engine.sink.inner.exchanges, !description.startedMidStream && losses.allSatisfy { $0 == 0 })
+    return (outcome.exchanges, !startedMidStream && losses.allSatisfy { $0 == 0 })
 }
 
 // HTTP/2 and the dialects behind it: frames of any order and content, cut and holed anywhere. Cutting runs further changes
@@ -147,12 +105,7 @@ private func read(_ start: UnsafePointer<UInt8>?, _ count: Int, piece: Int) -> (
 fuzz { start, count in
     let whole = read(start, count, piece: .max)
     guard whole.isInStep else { return 0 }
-    let size = (count > 1 ? Int(start?[1] ?? 0) % 32 + 1 : 1) + count / 1_000
-    let cut = read(start, count, piece: size)
-    let (found, expected) = (cut.exchanges.count, whole.exchanges.count)
-    require(found == expected, "\(found) exchanges in pieces of \(size), \(expected) whole")
-    for (one, other) in zip(cut.exchanges, whole.exchanges) {
-        require(one == other, "in pieces of \(size): \(one)\nwhole: \(other)")
-    }
+    let size = Playback.pieceSize(start, count)
+    Playback.compare(read(start, count, piece: size).exchanges, whole.exchanges, size: size)
     return 0
 }
