@@ -3,7 +3,8 @@
 //   make_capture OUT.pcap SIZE_MIB [key=value ...]
 //
 // Keys: connections=64, mss=1448, object_min=262144, object_max=8388608, duplicates=50 (per cent of the 64 KiB blocks
-// that stand elsewhere too), downloads=25 (per cent of the exchanges), dialect=s3|http, seed=1.
+// that stand elsewhere too), compressible=0 (per cent of the others that are made of words), downloads=25 (per cent of the
+// exchanges), dialect=s3|http, seed=1, files=DIR (writes each object's bytes there too).
 // The truth goes to OUT.truth.jsonl: one line an object, with size and SHA-256. Checksums in the packets are right.
 
 #include <arpa/inet.h>
@@ -40,6 +41,8 @@ static uint64_t next_random(void) {
 static FILE *out, *truth;
 static uint64_t written, clock_ns = 1700000000000000000u;
 static uint64_t connections = 64, mss = 1448, object_min = 262144, object_max = 8388608, duplicates = 50, downloads = 25;
+static uint64_t compressible;
+static const char *files;
 static int is_s3 = 1;
 static uint64_t exchanges_started;
 
@@ -93,6 +96,32 @@ static void hex(const uint8_t *bytes, int count, char *text) {
     for (int i = 0; i < count; i++) sprintf(text + 2 * i, "%02x", bytes[i]);
 }
 
+// Fills a block with words of a small vocabulary, as logs and tables are.
+static void fill_with_words(uint8_t *to, size_t count) {
+    static const char *words[16] = { "bucket", "object", "2026-11-21", "error", "status", "200", "GET", "PUT",
+        "latency", "0.0042", "region", "eu-west-1", "{\"id\":", "true}", "null", "checksum" };
+    size_t filled = 0;
+    uint64_t bits = 0;
+    int left = 0;
+    while (filled < count) {
+        if (left == 0) { bits = next_random(); left = 12; }
+        // One word in four is a number that does not come again.
+        char number[24];
+        const char *word = words[bits & 15];
+        if ((bits & 48) == 48) { snprintf(number, sizeof number, "%u", (unsigned)(next_random() >> 40)); word = number; }
+        bits >>= 5; left--;
+        for (; *word && filled < count; word++) to[filled++] = (uint8_t)*word;
+        if (filled < count) to[filled++] = ' ';
+    }
+}
+
+static void write_file(const Connection *c) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/object-%08llu", files, (unsigned long long)c->exchange);
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(c->body, 1, c->body_length, file) != c->body_length || fclose(file)) die(path);
+}
+
 static void start_exchange(Connection *c) {
     c->exchange = ++exchanges_started;
     c->turn = 0; c->sent = 0; c->unacknowledged = 0;
@@ -105,16 +134,19 @@ static void start_exchange(Connection *c) {
     }
     for (size_t offset = 0; offset < c->body_length; offset += block_size) {
         uint64_t keep = random_state;
-        uint64_t seed = next_random() % 100 < duplicates ? next_random() % 512 : 1000000007u * (c->exchange * 4096 + offset / block_size);
+        int is_duplicate = next_random() % 100 < duplicates;
+        uint64_t seed = is_duplicate ? next_random() % 512 : 1000000007u * (c->exchange * 4096 + offset / block_size);
         uint64_t after = keep + 3 * 0x9E3779B97F4A7C15u;
         random_state = seed * 0xD1342543DE82EF95u + 1;
         size_t count = c->body_length - offset < block_size ? c->body_length - offset : block_size;
-        for (size_t i = 0; i < count; i += 8) {
+        if (!is_duplicate && compressible && next_random() % 100 < compressible) fill_with_words(c->body + offset, count);
+        else for (size_t i = 0; i < count; i += 8) {
             uint64_t word = next_random();
             memcpy(c->body + offset + i, &word, count - i < 8 ? count - i : 8);
         }
         random_state = after;
     }
+    if (files) write_file(c);
     uint8_t md5[16], sha[32];
     char md5_text[33], sha_text[65];
     EVP_Digest(c->body, c->body_length, md5, NULL, EVP_md5(), NULL);
@@ -172,6 +204,8 @@ int main(int count, char **arguments) {
         else if (KEY("object_min")) object_min = number;
         else if (KEY("object_max")) object_max = number;
         else if (KEY("duplicates")) duplicates = number;
+        else if (KEY("compressible")) compressible = number;
+        else if (KEY("files")) files = value + 1;
         else if (KEY("downloads")) downloads = number;
         else if (KEY("seed")) random_state = number;
         else if (KEY("dialect")) is_s3 = !strcmp(value + 1, "s3");
