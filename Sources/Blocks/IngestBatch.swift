@@ -16,6 +16,9 @@ public struct BlockDescriptor: Sendable, BitwiseCopyable {
     public var isKeyed = false
     /// What the buffer's bytes are by now.
     public var form = BlockForm.raw
+    /// MD5 of the raw bytes, where the hasher computed it: of short blocks at the beginning of their transfer, which are
+    /// likely to be all of an object.
+    public var md5: MD5Value?
 
     /// A block not hashed yet.
     @inlinable

@@ -9,6 +9,8 @@ struct Contribution {
     var slices: [BlockSlice] = []
     /// Why bytes of the transfer are missing.
     var reported: [ReportedGaps.Entry] = []
+    /// MD5 of the only extent, when it begins the object and the MD5 is known.
+    var wholeMD5: MD5Value?
     /// Bytes of the extents.
     var byteCount: UInt64 { extents.reduce(0) { $0 &+ UInt64($1.length) } }
 
@@ -37,6 +39,8 @@ struct OpenTransfer {
     var plan: TransferPlan
     /// Ascending, offsets within the transfer.
     var extents: [Extent] = []
+    /// MD5 of the first extent, while it is the only one.
+    var wholeMD5: MD5Value?
     var reported = ReportedGaps()
     /// From where on gaps were no longer recorded one by one.
     var cutAt: UInt64?
@@ -57,6 +61,7 @@ struct OpenTransfer {
             }
             contribution.extents.append(Extent(offset: offset, length: extent.length, fingerprint: extent.fingerprint))
         }
+        if base == 0, contribution.extents.count == 1 { contribution.wholeMD5 = wholeMD5 }
         var reported = reported
         let payload = length ?? end?.length ?? plan.expectedLength
         let position = max(extents.last?.end ?? 0, reported.entries.last?.range.upperBound ?? 0)

@@ -1,3 +1,4 @@
+internal import Blocks
 public import Objects
 
 // Verification of stated digests, done outside and reported here.
@@ -26,6 +27,26 @@ extension Ledger {
         try write(version, in: &context)
         try finish(context)
         return version.state
+    }
+
+    /// Compares the MD5 that came with an object of one block with those that the cloud stated, so that nobody needs to
+    /// read it back. Only equality is taken as an answer: what differs is left to the verifier, which finds out what is
+    /// wrong.
+    ///
+    /// `joined` bytes of `contribution` were new: when that is the whole object, it is made of nothing else.
+    mutating func checkOnArrival(_ version: inout VersionRecord, _ contribution: Contribution, joined: UInt64) {
+        guard let md5 = contribution.wholeMD5, joined > 0, version.size == joined, contribution.byteCount == joined
+        else { return }
+        var matches = false
+        for index in version.digests.indices {
+            let stated = version.digests[index]
+            guard stated.outcome == .untested, stated.digest.algorithm == .md5, stated.digest.scope == .whole,
+                !(stated.digest.isAdvisory && version.hasOpaqueETag), md5.equals(stated.digest.value)
+            else { continue }
+            version.digests[index].outcome = .matched
+            matches = true
+        }
+        if matches { counters.checkedOnArrival += 1 }
     }
 }
 

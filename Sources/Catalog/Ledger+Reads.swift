@@ -25,6 +25,7 @@ extension Ledger {
             try place(&version)
             joined = try join(contribution, to: &version, at: event.seen.time)
         }
+        checkOnArrival(&version, contribution, joined: joined)
         try settle(&version)
         var sighted = before
         sighted.lastSeen = version.lastSeen

@@ -11,8 +11,9 @@ extension Ledger {
         transfers[transfer] = OpenTransfer(plan: plan)
     }
 
-    /// A block of the transfer is stored; its offset counts from the transfer's first byte. Extents come ascending.
-    public mutating func add(_ extent: Extent, to transfer: TransferID) {
+    /// A block of the transfer is stored; its offset counts from the transfer's first byte. Extents come ascending. `md5`
+    /// is that of the block's bytes, where it is known.
+    public mutating func add(_ extent: Extent, md5: MD5Value? = nil, to transfer: TransferID) {
         guard let index = transfers.index(forKey: transfer) else {
             counters.extentsRefused += 1
             return
@@ -23,6 +24,7 @@ extension Ledger {
             return
         }
         pendingExtents += 1
+        transfers.values[index].wholeMD5 = transfers.values[index].extents.isEmpty && extent.offset == 0 ? md5 : nil
         transfers.values[index].extents.append(extent)
     }
 

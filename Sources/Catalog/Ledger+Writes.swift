@@ -16,6 +16,7 @@ extension Ledger {
             seen: event.seen)
         var joined: UInt64 = 0
         if learn(event.size, in: &version) { joined = try join(contribution, to: &version, at: event.seen.time) }
+        checkOnArrival(&version, contribution, joined: joined)
         try settle(&version)
         try write(version, in: &context)
 

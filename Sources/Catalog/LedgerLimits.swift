@@ -55,6 +55,8 @@ public struct LedgerCounters: Sendable, Hashable {
     public var scansCut: UInt64 = 0
     /// Statements of the cloud that contradict each other (two sizes of one version).
     public var contradictions: UInt64 = 0
+    /// Versions whose MD5 was the one that the cloud stated when their bytes came.
+    public var checkedOnArrival: UInt64 = 0
     /// Versions that left the work queues because those were full.
     public var workDropped: UInt64 = 0
 

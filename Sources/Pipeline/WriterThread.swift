@@ -143,9 +143,11 @@ struct WriterThread {
                 inFlight -= 1
                 try record(finished, &writer, &result)
             }
-            try writer.commit()
+            try writer.commitIfDue()
         }
         try drain()
+        // Before the catalog is asked what is left to check.
+        try writer.commit()
         try writer.healCopies()
         try writer.regridPending(while: { !stop.isRaised })
         var last: VersionID?

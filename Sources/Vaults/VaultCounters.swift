@@ -16,7 +16,7 @@ public struct VaultCounters: Sendable, Hashable, Codable {
     public var commits: UInt64 = 0
     /// Nanoseconds that they took.
     public var commitNanoseconds: UInt64 = 0
-    /// Versions whose stated digest was recomputed from the stored bytes.
+    /// Versions whose stated digest was recomputed: from the stored bytes, or from those of a small object as they came.
     public var versionsChecked: UInt64 = 0
     /// Pieces that were replaced by whole blocks of the object's grid.
     public var regriddedBlocks: UInt64 = 0

@@ -103,12 +103,15 @@ public struct VaultWriter: ~Copyable {
         try asVaultError { () throws(EncryptionError) in try VaultFingerprints.key(&batch.blocks, keys) }
         try storeBlocks(of: batch)
         var stepIndex = 0
+        let checkedBefore = ledger.counters.checkedOnArrival
         for (blockIndex, block) in batch.blocks.enumerated() {
             try applySteps(of: batch, before: blockIndex, &stepIndex)
             ledger.add(
-                Extent(offset: block.offset, length: block.length, fingerprint: block.fingerprint), to: block.transfer)
+                Extent(offset: block.offset, length: block.length, fingerprint: block.fingerprint), md5: block.md5,
+                to: block.transfer)
         }
         try applySteps(of: batch, before: .max, &stepIndex)
+        counters.versionsChecked += ledger.counters.checkedOnArrival - checkedBefore
         try commitIfDue()
     }
 

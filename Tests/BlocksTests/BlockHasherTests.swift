@@ -46,6 +46,29 @@ private func blocks(
         }
     }
 
+    @Test(arguments: HashKernel.supported)
+    func `short blocks at the beginning of a transfer get their MD5, others none`(kernel: HashKernel) throws {
+        let pool = try BlockPool(blockSize: BlockSize(bytes: 4096), budgetBytes: 64 * 4096)
+        var generator = SeededGenerator(seed: 13)
+        let lengths = [0, 1, 55, 56, 63, 64, 65, 1000, 4095, 4096] + (0..<30).map { _ in Int(generator.next() % 4096) }
+        var batch = blocks(of: lengths, in: pool, &generator)
+        batch[7].offset = 4096
+        try BlockHasher(kernel).hash(&batch, in: pool)
+        let algorithm = try MessageDigestAlgorithm("MD5")
+        for (index, block) in batch.enumerated() {
+            guard index != 7, block.length < 4096 else {
+                #expect(block.md5 == nil)
+                continue
+            }
+            var digest = try MessageDigest(algorithm)
+            try digest.begin()
+            pool.withBytes(of: block.buffer, count: Int(block.length)) { digest.update($0) }
+            var value = [64 of UInt8](repeating: 0)
+            let count = digest.finish(into: &value)
+            #expect(block.md5?.equals((0..<count).map { value[$0] }) == true, "\(block.length) bytes")
+        }
+    }
+
     @Test func `the plan of this machine is a kernel it can run, and the fastest it measured`() throws {
         let plan = HashPlan(choosingFrom: HashKernel.supported)
         #expect(plan.rates.map(\.kernel) == HashKernel.supported)

@@ -8,6 +8,8 @@ final class LedgerBench {
     var ledger: Ledger<MemoryCatalog>
     var blocks: [Fingerprint: [UInt8]] = [:]
     let blockSize: Int
+    /// What the hasher says of the first block of each transfer.
+    var md5: MD5Value?
     private var transfers: UInt64 = 0
 
     init(blockSize: Int = 16, limits: LedgerLimits = LedgerLimits()) {
@@ -45,7 +47,8 @@ final class LedgerBench {
             for (gap, _) in missing where gap.lowerBound > position { stop = min(stop, gap.lowerBound) }
             let block = Array(bytes[position..<stop])
             ledger.add(
-                Extent(offset: UInt64(position), length: UInt32(block.count), fingerprint: store(block)), to: id)
+                Extent(offset: UInt64(position), length: UInt32(block.count), fingerprint: store(block)),
+                md5: position == 0 ? md5 : nil, to: id)
             position = stop
         }
         ledger.close(id, TransferEnd(length: UInt64(bytes.count), cause: end))

@@ -45,6 +45,48 @@ import Testing
         #expect(try bench.ledger.current(name)?.state == .verified)
     }
 
+    /// A bench whose hasher computes the MD5 that the tests state.
+    private func hashingBench() -> LedgerBench {
+        let bench = LedgerBench()
+        bench.md5 = MD5Value([UInt8](repeating: 0xab, count: 16))
+        return bench
+    }
+
+    @Test func `an object of one block whose MD5 came with it is verified at once`() throws {
+        let bench = hashingBench()
+        #expect(try bench.put(name, content(1, 12), 10, etag: md5)?.state == .verified)
+        #expect(bench.ledger.takeVerificationWork(max: 10) == [])
+        #expect(bench.ledger.counters.checkedOnArrival == 1)
+        try bench.read(object("read"), content(2, 12), 10, etag: md5)
+        #expect(try bench.ledger.current(object("read"))?.state == .verified)
+    }
+
+    @Test func `an MD5 that came with a block and differs is left to the verifier`() throws {
+        let bench = hashingBench()
+        let version = try bench.put(name, content(1, 12), 10, etag: String(repeating: "cd", count: 16))
+        #expect(version?.state == .complete)
+        #expect(bench.ledger.takeVerificationWork(max: 10) == [version?.id])
+    }
+
+    @Test func `the MD5 of a first block says nothing of an object with more than that`() throws {
+        let bench = hashingBench()
+        #expect(try bench.put(name, content(1, 50), 10, etag: md5)?.state == .complete)
+        let partial = try bench.put(object("gap"), content(1, 12), 10, etag: md5, missing: [(9..<12, .snapped)])
+        #expect(partial?.state == .partial)
+        try bench.read(object("gap"), content(1, 12), 20, range: 9..<12, etag: md5)
+        #expect(try bench.ledger.current(object("gap"))?.state == .complete)
+        #expect(bench.ledger.counters.checkedOnArrival == 0)
+    }
+
+    @Test func `the MD5 of a read says nothing of bytes that were held before`() throws {
+        let bench = hashingBench()
+        bench.md5 = nil
+        try bench.put(name, content(1, 12), 10, etag: md5, missing: [(9..<12, .snapped)])
+        bench.md5 = MD5Value([UInt8](repeating: 0xab, count: 16))
+        try bench.read(name, content(1, 12), 20, etag: md5)
+        #expect(try bench.ledger.current(name)?.state == .complete)
+    }
+
     @Test func `a digest of the upload that differs is a mismatch, never good`() throws {
         let bench = LedgerBench()
         try bench.put(name, content(1, 50), 10, digests: [crc(1)])
@@ -80,6 +122,8 @@ import Testing
         let version = try bench.put(name, content(1, 50), 10, etag: md5, metadata: metadata)
         #expect(version?.state == .complete)
         #expect(version?.verificationPlan == nil)
+        let hashing = hashingBench()
+        #expect(try hashing.put(name, content(1, 12), 10, etag: md5, metadata: metadata)?.state == .complete)
     }
 
     @Test func `the cheapest sufficient digest comes first`() throws {
