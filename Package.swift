@@ -48,6 +48,8 @@ let package = Package(
         .library(
             name: "OxbowParsers",
             targets: ["Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects"]),
+        // For the benchmark of the record layer under Tools/bench, which does without HTTP.
+        .library(name: "OxbowRecords", targets: ["Objects", "Packets", "Capture", "Flows", "Cleartext"]),
     ],
     dependencies: [
         // Command line: parsing, help, completions, man page.
@@ -137,8 +139,8 @@ let package = Package(
         tests(
             of: "Pipeline",
             [
-                "Pipeline", "Blocks", "Capture", "Cleartext", "Dialects", "Flows", "Objects", "Packets", "Telemetry",
-                "Vaults", coreMetrics,
+                "Pipeline", "Blocks", "Capture", "Cleartext", "Dialects", "Exchanges", "Flows", "Objects", "Packets",
+                "Telemetry", "Vaults", coreMetrics, httpTypes,
             ]),
         .testTarget(name: "EndToEndTests", dependencies: ["oxbow", "TestSupport"], swiftSettings: relaxed),
     ]
