@@ -116,7 +116,10 @@ final class FrameRelay: Sendable {
     var isEmpty: Bool { state.withLock { $0.waiting.isEmpty && $0.spooled.isEmpty && !$0.isSpooling } }
 
     /// True when a batch of the capture thread has room in memory now.
-    var hasRoom: Bool { state.withLock { pool.available(holding: $0.held) >= min(6, pool.share / 2) } }
+    var hasRoom: Bool { state.withLock { pool.available(holding: $0.held) >= Self.roomArenas(pool) } }
+
+    /// What a batch takes at most; of a small memory half.
+    private static func roomArenas(_ pool: ArenaPool) -> Int { min(6, pool.share / 2) }
 
     /// How much of memory and spool is taken, 0 to 1.
     var fill: Double {
@@ -232,10 +235,11 @@ final class FrameRelay: Sendable {
         state.status.peakSpooledArenas = max(state.status.peakSpooledArenas, state.spooled.count)
     }
 
-    /// True when memory is short and the spool has room.
+    /// True when memory is short and the spool has room. Short before the producer has to wait (`hasRoom`), however small the
+    /// memory is: or it would wait, and leave flows out in the end, beside a spool that nobody uses.
     private func isPressed(_ state: borrowing State) -> Bool {
-        guard pool.available(holding: state.held) < pool.quarter, state.waiting.count > 1,
-            state.spooled.count < state.slotsMax
+        let least = max(pool.quarter, Self.roomArenas(pool) + 2)
+        guard pool.available(holding: state.held) < least, state.waiting.count > 1, state.spooled.count < state.slotsMax
         else { return false }
         return state.spoolFault == 0 || SystemClock.monotonic >= state.retrySpoolAt
     }

@@ -105,6 +105,35 @@ import Testing
         }
     }
 
+    @Test(arguments: [8, 12, 16, 20, 64])
+    func `makes room by the spool before the producer has to wait for long, however small the memory`(arenas: Int)
+        throws
+    {
+        try withFolder { folder in
+            let spool = try SpoolFile(folder: folder, name: "0.spool")
+            let relay = FrameRelay(
+                ArenaPool(memoryBytes: arenas * Self.arena), spoolBytes: 64 * Self.arena, spool: spool,
+                consumer: WakeDescriptor())
+            let thread = WorkerThread(name: "spool") { relay.runSpooler() }
+            for number in 0..<UInt64(100) {
+                let captured = CapturedFrame(
+                    number: 0, time: number, linkType: .ethernet, capturedLength: 100, wireLength: 100)
+                var tries = 0
+                while !relay.hasRoom, tries < 5000 {
+                    usleep(1000)
+                    tries += 1
+                }
+                guard relay.hasRoom, let arena = relay.acquire() else { break }
+                FrameRecord.write(captured, [UInt8](repeating: 1, count: 100).span.bytes, to: relay.address(of: arena))
+                relay.publish(arena, byteCount: FrameRecord.size(content: 100))
+                if relay.status.spooledArenas > 40 { break }
+            }
+            #expect(relay.status.spooledArenas > 40)
+            relay.close()
+            thread.join()
+        }
+    }
+
     @Test func `takes nearly all memory of a tap when the others are idle, who can still have their own`() {
         let pool = ArenaPool(memoryBytes: 64 * Self.arena, relays: 4)
         let relays = (0..<4).map { FrameRelay(pool, index: $0, spoolBytes: 0, spool: nil, consumer: WakeDescriptor()) }
