@@ -142,6 +142,7 @@ let package = Package(
                 "Pipeline", "Blocks", "Capture", "Cleartext", "Dialects", "Exchanges", "Flows", "Objects", "Packets",
                 "Telemetry", "Vaults", coreMetrics, httpTypes,
             ]),
-        .testTarget(name: "EndToEndTests", dependencies: ["oxbow", "TestSupport"], swiftSettings: relaxed),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["oxbow", "Capture", "Packets", "TestSupport"], swiftSettings: relaxed),
     ]
 )
