@@ -81,7 +81,9 @@ enum TimeText {
     static func text(_ nanoseconds: UInt64) -> String {
         let seconds = Date(timeIntervalSince1970: TimeInterval(nanoseconds / 1_000_000_000))
         let stem = seconds.formatted(Date.ISO8601FormatStyle(timeZone: .gmt)).dropLast()
-        return String(format: "%@.%09lluZ", String(stem), nanoseconds % 1_000_000_000)
+        // Not by a format: it took a tenth of the time of `verify --json` over small objects.
+        let fraction = String(nanoseconds % 1_000_000_000)
+        return "\(stem).\(String(repeating: "0", count: 9 - fraction.count))\(fraction)Z"
     }
 
     /// Nanoseconds since 1970 UTC of an RFC 3339 time such as `2026-11-21T10:00Z`, `2026-11-21T10:00:00Z` or

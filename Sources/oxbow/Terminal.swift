@@ -48,10 +48,10 @@ struct ProgressLine {
     /// A line that draws only when `isEnabled` and standard error is a terminal.
     init(isEnabled: Bool = true) { self.isEnabled = isEnabled && Terminal.showsProgress }
 
-    /// Draws `done` of `total` (unit-free) with a text beside the bar.
-    mutating func draw(done: UInt64, total: UInt64, text: String) {
-        let now = ContinuousClock.now
+    /// Draws `done` of `total` (unit-free) with a text beside the bar, which is made only when it is drawn.
+    mutating func draw(done: UInt64, total: UInt64, text: @autoclosure () -> String) {
         if !isEnabled { return }
+        let now = ContinuousClock.now
         if let lastDrawn, now - lastDrawn < .milliseconds(100), done < total { return }
         lastDrawn = now
         isDrawn = true
@@ -59,7 +59,7 @@ struct ProgressLine {
         let width = 24
         let filled = Int(share * Double(width))
         let bar = String(repeating: "=", count: filled) + String(repeating: " ", count: width - filled)
-        FileHandle.standardError.write(Data("\r\u{1B}[K[\(bar)] \(Int(share * 100))% \(text)".utf8))
+        FileHandle.standardError.write(Data("\r\u{1B}[K[\(bar)] \(Int(share * 100))% \(text())".utf8))
     }
 
     /// Removes the line.
