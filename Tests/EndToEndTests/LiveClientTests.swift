@@ -18,9 +18,9 @@ struct `A live tap beside real clients` {
         try day.expectTruth()
         try day.expectReplayIsEqual()
         // All of it came out of the tunnel, of one virtual network; without a tunnel there is none.
-        let decapsulation = try #require(day.report["decapsulation"] as? [String: Int])
-        let taken = (day.report["encapsulations"] as? [String: Int]) ?? [:]
-        #expect(decapsulation["tenants", default: 0] == (link.isOverlay ? 1 : 0))
+        let report = try #require(day.report)
+        let taken = report.encapsulations
+        #expect(report.decapsulation["tenants", default: 0] == (link.isOverlay ? 1 : 0))
         #expect((taken["vxlan", default: 0] > 1000) == link.isOverlay, "\(taken)")
         // The bridge did harm.
         for harm in link.harms { #expect(try day.bridged()[harm, default: 0] > 10, "\(harm)") }

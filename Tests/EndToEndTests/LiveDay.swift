@@ -29,7 +29,7 @@ final class LiveDay {
     /// What the clients say that they left there.
     private(set) var made: [String: String] = [:]
     /// The tap's report, as it printed it.
-    private(set) var report: [String: Any] = [:]
+    private(set) var report: TapOutput.Status?
     private var objects: [String: TappedObject]?
     private var bridging: [String: Int]?
     private var options: [String] { link.isOverlay ? ["--tenants"] : [] }
@@ -51,15 +51,9 @@ final class LiveDay {
         made = try JSONDecoder().decode(
             [String: String].self, from: Data(try clients("day", in: rig.client, at: link.server).utf8))
         try rig.end(tcpdump: dump)
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        report = try #require(try outcome.objects().last)
-        let report = try TapOutcome(outcome)
-        #expect(
-            report.interfaces.allSatisfy {
-                $0.isReconciled && $0.unread == 0 && $0.droppedByKernel == 0 && $0.droppedByOverload == 0
-            }, "\(report.interfaces)")
+        let report = try tap.endTapWithReport()
+        #expect(report.interfaces.allSatisfy { $0.isWhole }, "\(report.interfaces)")
+        self.report = report
         held = try JSONDecoder().decode(
             [String: Held].self, from: Data(try clients("truth", in: rig.server, at: "127.0.0.1").utf8))
     }

@@ -7,7 +7,7 @@ struct `The metrics of a live tap` {
     @Test func `agree with the report at the end and with the vault, while S3 traffic runs`() throws {
         let rig = try TapRig()
         let tap = try rig.tap(["-i", "vs0", "--metrics-port", "0", "--commit-milliseconds", "200"])
-        let url = try address(tap)
+        let url = try tap.metricsAddress()
         let made = try rig.s3(
             """
             for number in range(40): put(f"key-{number}", 3000 + number * 1000)
@@ -23,11 +23,7 @@ struct `The metrics of a live tap` {
                 && scrape["oxbow_http_responses_total"] == scrape["oxbow_http_requests_total"]
         }
         #expect(try page(url.replacingOccurrences(of: "/metrics", with: "/healthz"), rig) == "ok\n")
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        let line = try #require(outcome.text.split(separator: "\n").last { $0.contains(#""kind":"report""#) })
-        let report = try JSONDecoder().decode(Report.self, from: Data(line.utf8))
+        let report = try tap.endTapWithReport()
         let interface = try #require(report.interfaces.first)
         let expected: [String: UInt64] = [
             #"oxbow_received_packets_total{interface="vs0"}"#: interface.received,
@@ -66,7 +62,7 @@ struct `The metrics of a live tap` {
         try Shell.run(["chown", "nobody", vault])
         // A namespace of its own, so the port is free.
         let tap = try rig.tap(["-i", "vs0", "--user", "nobody", "--metrics-port", "99"])
-        let url = try address(tap)
+        let url = try tap.metricsAddress()
         #expect(url == "http://127.0.0.1:99/metrics")
         try rig.waitUntil("the tap is counted") {
             try scrape(url, rig)[#"oxbow_interface_up{interface="vs0"}"#] == 1
@@ -76,8 +72,7 @@ struct `The metrics of a live tap` {
                 contentsOfFile: "/proc/\(tap.process.processIdentifier)/task/\(task)/status", encoding: .utf8)
             #expect(status.contains("CapEff:\t0000000000002000\n") && !status.contains("Uid:\t0\t"), "thread \(task)")
         }
-        tap.process.terminate()
-        #expect(tap.wait().status == 0)
+        _ = try tap.endTap()
     }
 
     @Test func `end the start with a clear error when the port is taken, and leave no vault behind`() throws {
@@ -94,8 +89,7 @@ struct `The metrics of a live tap` {
         #expect(second.errors.contains("metrics cannot be served at 127.0.0.1:9464"))
         #expect(second.errors.contains("another program listens there"))
         #expect(!FileManager.default.fileExists(atPath: rig.folder / "second"))
-        first.process.terminate()
-        #expect(first.wait().status == 0)
+        _ = try first.endTap()
     }
 
     @Test func `show limits that SIGHUP changed, and the vault commits by the new ones`() throws {
@@ -104,7 +98,7 @@ struct `The metrics of a live tap` {
         func configure(_ text: String) throws { try text.write(toFile: config, atomically: true, encoding: .utf8) }
         try configure("queue: 32MiB\nspool-limit: 64MiB\ncommit-milliseconds: 3600000\nmemory: 8MiB\n")
         let tap = try rig.tap(["-i", "vs0", "--config", config, "--metrics-port", "0"])
-        let url = try address(tap)
+        let url = try tap.metricsAddress()
         let (queue, spool) = (
             #"oxbow_queue_limit_bytes{interface="vs0"}"#, #"oxbow_spool_limit_bytes{interface="vs0"}"#
         )
@@ -127,8 +121,7 @@ struct `The metrics of a live tap` {
         #expect(kill(tap.process.processIdentifier, SIGHUP) == 0)
         try rig.waitUntil("a file that is wrong is refused") { tap.errorsSoFar.contains("all stays as it was") }
         #expect(try scrape(url, rig)[queue] == Double(16 << 20))
-        tap.process.terminate()
-        #expect(tap.wait().status == 0)
+        _ = try tap.endTap()
         #expect(try rig.verified("vault").mapValues(\.sha256) == made.mapValues { $0 })
     }
 
@@ -152,7 +145,7 @@ struct `The metrics of a live tap` {
         }
         try route(by: 1)
         let tap = try rig.tap(["-i", "vs1", "--metrics-port", "0", "--commit-milliseconds", "200"])
-        let url = try address(tap)
+        let url = try tap.metricsAddress()
         let client = try rig.startS3(
             """
             def wait(name):
@@ -192,37 +185,10 @@ struct `The metrics of a live tap` {
         try route(by: 1)
         _ = FileManager.default.createFile(atPath: rig.folder / "two", contents: nil)
         #expect(client.wait().status == 0)
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
+        _ = try tap.endTap()
         let harmed = try #require(try rig.verified("vault")["harmed"])
         #expect(harmed.state == "partial" && harmed.size == 3_000_000)
         #expect(!harmed.gaps.isEmpty && harmed.gaps.allSatisfy { $0.cause == "outage" }, "\(harmed.gaps)")
-    }
-
-    private struct Report: Decodable {
-        struct Interface: Decodable {
-            var received: UInt64
-            var processed: UInt64
-            var capturedBytes: UInt64
-            var droppedByKernel: UInt64
-        }
-        struct Vault: Decodable {
-            var blocks: UInt64
-            var newBlocks: UInt64
-            var newBlockBytes: UInt64
-        }
-        var packets: UInt64
-        var flows: [String: UInt64]
-        var exchanges: [String: UInt64]
-        var dialects: [String: UInt64]
-        var interfaces: [Interface]
-        var vault: Vault
-    }
-
-    private func address(_ tap: RunningProgram) throws -> String {
-        let line = try #require(tap.errorsSoFar.split(separator: "\n").first { $0.contains("metrics at ") })
-        return String(line.split(separator: " ").last ?? "")
     }
 
     private func page(_ url: String, _ rig: TapRig) throws -> String {

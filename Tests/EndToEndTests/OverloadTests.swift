@@ -6,17 +6,6 @@ import Testing
     .enabled(if: TapRig.isMissing == nil, "\(TapRig.isMissing ?? "")"),
     .enabled(if: Freezer.isMissing == nil, "\(Freezer.isMissing ?? "")"))
 struct `A live tap whose writer crawls` {
-    /// A line of kind `left-out`.
-    private struct LeftOut: Decodable {
-        var kind: String
-        var flow: String
-
-        /// The ports of both ends.
-        var ports: [Int] {
-            flow.split(separator: " > ").compactMap { $0.split(separator: ":").last.flatMap { Int($0) } }
-        }
-    }
-
     /// What the client sent, and by which of its ports.
     private struct Sent: Decodable {
         var sha256: String
@@ -39,22 +28,19 @@ struct `A live tap whose writer crawls` {
         let freezer = try Freezer(process: pid, threads: ["writer"], runningMilliseconds: 1)
         defer { freezer.release() }
         let amid = try flood(rig)
-        try rig.waitUntil("flows are left out") { tap.outputSoFar.contains(#""isShedding":true"#) }
+        try rig.waitUntil("flows are left out") { try tap.tapOutput.statistics.contains { $0.isShedding } }
         let growthKiB = try peakKiB(pid) - restingKiB
         print("memory grew by \(growthKiB >> 10) MiB over \(restingKiB >> 10) MiB while the writer crawled")
         // The ring of 64, the queue and an arena of the spool, blocks of 1, and what the catalog keeps in memory.
         #expect(growthKiB < 160 << 10)
         freezer.release()
         try rig.waitUntil("it has caught up") {
-            tap.outputSoFar.split(separator: "\n").last { $0.contains("isShedding") }?
-                .contains(#""isShedding":false"#) == true
+            try tap.tapStatistics?.isShedding == false
         }
         let after = try rig.s3(#"for number in range(5): put(f"after-{number}", 300000)"#)
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
+        let output = try tap.endTap()
 
-        let interface = try #require(try TapOutcome(outcome).interfaces.first)
+        let interface = try #require(output.report?.interfaces.first)
         #expect(interface.isReconciled && interface.unread == 0)
         #expect(interface.droppedByOverload > 0)
         // Filled; not to the brim, since flows are left out as soon as packets come faster than the spool's disk takes them.
@@ -63,11 +49,9 @@ struct `A live tap whose writer crawls` {
         #expect(interface.queuePeakBytes <= 9 << 20)
         #expect(try FileManager.default.contentsOfDirectory(atPath: rig.folder / "vault/spool") == [])
 
-        let leftOut = outcome.text.split(separator: "\n").compactMap {
-            try? JSONDecoder().decode(LeftOut.self, from: Data($0.utf8))
-        }.filter { $0.kind == "left-out" }
-        #expect(UInt64(leftOut.count) == interface.overloadFlows)
-        try expectAllIsNamed(try rig.verified("vault"), amid, Set(leftOut.flatMap(\.ports)), interface.droppedByKernel)
+        #expect(UInt64(output.leftOut.count) == interface.overloadFlows)
+        try expectAllIsNamed(
+            try rig.verified("vault"), amid, Set(output.leftOut.flatMap(\.ports)), interface.droppedByKernel)
         let objects = try rig.verified("vault")
         for (key, sha256) in before.merging(after, uniquingKeysWith: { $1 }) {
             #expect(objects[key]?.state == "verified" && objects[key]?.sha256 == sha256, "\(key)")

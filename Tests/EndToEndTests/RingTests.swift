@@ -31,7 +31,7 @@ struct `A live tap with several rings` {
         let tap = try rig.tap(["-i", "vs0", "--rings", "\(rings)", "--workers", "\(rings)"])
         let made = try rig.s3(day)
         try rig.end(tcpdump: dump)
-        let interface = try #require(try end(tap).interfaces.first)
+        let interface = try #require(try tap.endTapWithReport().interfaces.first)
         #expect(interface.isReconciled && interface.unread == 0 && interface.droppedByKernel == 0, "\(interface)")
         #expect(interface.ringReceived.count == rings && interface.ringReceived.reduce(0, +) == interface.received)
         #expect(interface.ringReceived.allSatisfy { $0 > 20 }, "every ring has its share: \(interface.ringReceived)")
@@ -52,7 +52,7 @@ struct `A live tap with several rings` {
         let rig = try TapRig(join: link.join)
         let tap = try rig.tap(["-i", "vs0", "--rings", "2", "--workers", "2"])
         let made = try rig.s3(#"for number in range(12): put(f"cut-{number}", number * 30011)"#)
-        let interface = try #require(try end(tap).interfaces.first)
+        let interface = try #require(try tap.endTapWithReport().interfaces.first)
         #expect(interface.isReconciled && interface.unread == 0, "\(interface)")
         #expect(try rig.verified("vault").mapValues(\.sha256) == made.mapValues { $0 })
     }
@@ -72,7 +72,7 @@ struct `A live tap with several rings` {
             try rig.s3(
                 #"for number in range(8): put(f"three-{number}", 100000); time.sleep(0.1)"#, endpoint: "10.77.1.1")
         ) { $1 }
-        let report = try end(tap)
+        let report = try tap.endTapWithReport()
         #expect(report.interfaces.map(\.lostTimes) == [0, 1])
         #expect(report.interfaces.allSatisfy { $0.isReconciled && $0.ringReceived.count == 2 }, "\(report.interfaces)")
         #expect(try rig.verified("vault").mapValues(\.sha256) == made.mapValues { $0 })
@@ -86,7 +86,7 @@ struct `A live tap with several rings` {
             #"for number in range(6): put(f"in-{number}", 100000 + number)"#, in: rig.server, endpoint: "127.0.0.1")
         // What comes by another interface comes once.
         if what == ["any"] { made.merge(try rig.s3(#"put("across", 100000)"#)) { $1 } }
-        let outcome = try end(tap)
+        let outcome = try tap.endTapWithReport()
         let interface = try #require(outcome.interfaces.first)
         #expect(interface.isReconciled && interface.unread == 0, "\(interface)")
         let across = interface.processed - interface.loopbackCopies
@@ -105,13 +105,6 @@ struct `A live tap with several rings` {
             #expect(outcome.errors.contains(words), "\(outcome.errors)")
         }
         #expect(!FileManager.default.fileExists(atPath: folder / "v"))
-    }
-
-    private func end(_ tap: RunningProgram) throws -> TapOutcome {
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        return try TapOutcome(outcome)
     }
 
     /// The packets in a capture file, as libpcap counts them.

@@ -40,6 +40,7 @@ final class TapRig {
     private var spaces: [String] = []
     private var running: [RunningProgram] = []
     private var helpers: [HelperProgram] = []
+    private var moto: RealServer?
 
     /// Namespaces, a link between them, and the server, which answers. The link is one veth pair `vs0` (server's) and `vc0`
     /// (client's) unless `join` makes another.
@@ -58,6 +59,8 @@ final class TapRig {
     deinit {
         for program in running where program.process.isRunning { kill(program.process.processIdentifier, SIGKILL) }
         for helper in helpers { helper.end() }
+        // Before its namespace goes.
+        moto = nil
         for name in spaces { _ = try? Shell.run(["ip", "netns", "del", name]) }
     }
 
@@ -91,17 +94,7 @@ final class TapRig {
     private func startServer(_ kind: Server, on address: String) throws {
         switch kind {
         case .moto:
-            let script = """
-                import sys, os
-                from moto.server import ThreadedMotoServer
-                server = ThreadedMotoServer(ip_address="\(address)", port=\(Self.port), verbose=False)
-                server.start()
-                server.get_host_and_port()
-                print("ready", flush=True)
-                sys.stdin.read()
-                os._exit(0)
-                """
-            _ = try help(["python3", "-c", script], in: server, saying: "the S3 server")
+            moto = try RealServer.moto(in: server, on: address, port: Self.port)
         case .seaweed(let weed):
             _ = try help(
                 LiveProgram.command("seaweed.py", [weed, folder / "weed", String(Self.port)]),
@@ -237,37 +230,4 @@ struct TappedObject: Decodable, Equatable {
     var etag: String?
     var sha256: String?
     var gaps: [Gap]
-}
-
-/// The final report of a tap.
-struct TapOutcome: Decodable {
-    struct Interface: Decodable {
-        var name: String
-        var received: UInt64
-        var processed: UInt64
-        var droppedByKernel: UInt64
-        var droppedByOverload: UInt64
-        var overloadFlows: UInt64
-        var unread: UInt64
-        var loopbackCopies: UInt64
-        var ringReceived: [UInt64]
-        var lostTimes: UInt64
-        var spooledBytes: UInt64
-        var spoolPeakBytes: UInt64
-        var queuePeakBytes: UInt64
-
-        /// True when every packet received is accounted for.
-        var isReconciled: Bool { received == processed + droppedByKernel + droppedByOverload + unread }
-    }
-
-    var kind: String
-    var packets: UInt64
-    var interfaces: [Interface]
-
-    /// The last line of a tap's output.
-    init(_ outcome: OxbowProgram.Outcome) throws {
-        let line = try #require(outcome.text.split(separator: "\n").last, "no report: \(outcome.errors)")
-        self = try JSONDecoder().decode(TapOutcome.self, from: Data(line.utf8))
-        #expect(kind == "report")
-    }
 }

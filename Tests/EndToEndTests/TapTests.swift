@@ -22,10 +22,7 @@ struct `A live tap` {
         let tap = try rig.tap(["-i", "vs0", "--workers", "\(workers)"])
         let made = try rig.s3(day)
         try rig.end(tcpdump: dump)
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        let report = try TapOutcome(outcome)
+        let report = try tap.endTapWithReport()
         #expect(report.interfaces.allSatisfy { $0.isReconciled && $0.unread == 0 && $0.droppedByKernel == 0 })
         let live = try rig.verified("vault")
         #expect(live.mapValues(\.sha256) == made.mapValues { $0 })
@@ -46,9 +43,7 @@ struct `A live tap` {
         }
         let tap = try rig.tap(["-i", "vs0", "-i", "vs1"])
         let made = try rig.s3(day)
-        tap.process.terminate()
-        let outcome = tap.wait()
-        let report = try TapOutcome(outcome)
+        let report = try tap.endTapWithReport()
         for interface in report.interfaces {
             #expect(interface.isReconciled && interface.processed > 100, "\(interface.name): \(interface.processed)")
         }
@@ -69,15 +64,11 @@ struct `A live tap` {
         try rig.waitUntil("objects are durable while the tap runs") {
             try objectCount(rig) > 20
         }
-        first.process.terminate()
-        let outcome = first.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        let report = try TapOutcome(outcome)
+        let report = try first.endTapWithReport()
         #expect(report.interfaces.allSatisfy { $0.isReconciled && $0.unread == 0 })
         let second = try rig.tap(["-i", "vs0"])
         let made = try JSONDecoder().decode([String: String].self, from: client.wait().output)
-        second.process.terminate()
-        #expect(second.wait().status == 0)
+        _ = try second.endTap()
         let objects = try rig.verified("vault")
         #expect(objects.count > 20)
         for (key, object) in objects where object.state == "verified" || object.state == "complete" {
@@ -97,8 +88,7 @@ struct `A live tap` {
         let second = try rig.tap(["-i", "vs0"])
         let amid = try JSONDecoder().decode([String: String].self, from: client.wait().output)
         let after = try rig.s3(#"for number in range(10): put(f"after-{number}", 50000 + number)"#)
-        second.process.terminate()
-        #expect(second.wait().status == 0)
+        _ = try second.endTap()
         let objects = try rig.verified("vault")
         for (key, sha256) in before.merging(after, uniquingKeysWith: { $1 }) {
             #expect(objects[key]?.sha256 == sha256 && objects[key]?.state == "verified", "\(key)")
@@ -136,8 +126,7 @@ struct `A live tap` {
         #expect(client.process.isRunning)
         _ = FileManager.default.createFile(atPath: rig.folder / "go", contents: nil)
         let made = try JSONDecoder().decode([String: String].self, from: client.wait().output)
-        tap.process.terminate()
-        _ = tap.wait()
+        _ = try tap.endTap()
         #expect(try rig.verified("vault")["slow"]?.sha256 == made["slow"])
     }
 
@@ -152,10 +141,7 @@ struct `A live tap` {
         try rig.addPair(1)
         try rig.waitUntil("it is back") { tap.errorsSoFar.contains("vs1 is back") }
         made.merge(try rig.s3(#"put("three", 100000)"#, endpoint: "10.77.1.1")) { $1 }
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        let report = try TapOutcome(outcome)
+        let report = try tap.endTapWithReport()
         #expect(report.interfaces.map(\.lostTimes) == [0, 1])
         let objects = try rig.verified("vault")
         #expect(objects.mapValues(\.sha256) == made.mapValues { $0 })
@@ -172,9 +158,7 @@ struct `A live tap` {
         #expect(kill(try pidOfTap(tap), SIGHUP) == 0)
         try rig.waitUntil("it was read") { tap.errorsSoFar.contains("configuration read anew") }
         try rig.s3(#"put("seen", 1000); put("secret-one", 1000)"#)
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
+        _ = try tap.endTap()
         #expect(try rig.verified("vault").keys.sorted() == ["seen"])
     }
 
@@ -195,8 +179,7 @@ struct `A live tap` {
         #expect(fields["CapEff"] == "0000000000002000")
         #expect(fields["NoNewPrivs"] == "1")
         let made = try rig.s3(#"put("kept", 200000)"#)
-        tap.process.terminate()
-        #expect(tap.wait().status == 0)
+        _ = try tap.endTap()
         #expect(try rig.verified("vault").mapValues(\.sha256) == made.mapValues { $0 })
     }
 
@@ -230,9 +213,8 @@ struct `A live tap` {
         try rig.waitUntil("the hook ran") {
             (try? String(contentsOfFile: rig.folder / "hook", encoding: .utf8)) == expected
         }
-        tap.process.terminate()
-        let lines = tap.wait().text.split(separator: "\n").filter { $0.contains(#""kind":"endpoint""#) }
-        #expect(lines.count == 1)
+        let endpoints = try tap.endTap().endpoints
+        #expect(endpoints.map(\.host) == ["\(TapRig.serverAddress):\(TapRig.port)"])
         #expect(try String(contentsOfFile: rig.folder / "hook", encoding: .utf8) == expected)
     }
 
@@ -265,7 +247,7 @@ struct `A live tap` {
             for thread in threads: thread.start(); time.sleep(0.1)
             for thread in threads: thread.join()
             """)
-        try rig.waitUntil("flows are left out") { tap.outputSoFar.contains(#""isShedding":true"#) }
+        try rig.waitUntil("flows are left out") { try tap.tapOutput.statistics.contains { $0.isShedding } }
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
         let peak = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM") })
         let peakKiB = try #require(Int(peak.filter(\.isNumber)))
@@ -273,14 +255,10 @@ struct `A live tap` {
         #expect(peakKiB < 300 << 10)
         freezer.release()
         try rig.waitUntil("it has caught up") {
-            tap.outputSoFar.split(separator: "\n").last { $0.contains("isShedding") }?
-                .contains(#""isShedding":false"#) == true
+            try tap.tapStatistics?.isShedding == false
         }
         let after = try rig.s3(#"for number in range(5): put(f"after-{number}", 300000)"#)
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        let interface = try #require(try TapOutcome(outcome).interfaces.first)
+        let interface = try #require(try tap.endTapWithReport().interfaces.first)
         #expect(interface.isReconciled)
         #expect(interface.droppedByOverload > 0 && interface.overloadFlows > 0 && interface.spooledBytes > 0)
         #expect(interface.spoolPeakBytes <= 16 << 20 && interface.queuePeakBytes <= 9 << 20)
@@ -319,7 +297,7 @@ struct `A live tap` {
             assert b" 200 " in connection.recv(1 << 16)
             """)
         try rig.waitUntil("the first bytes came") {
-            reported("deliveredBytes", tap.outputSoFar) > 2_000_000
+            (try tap.tapStatistics?.deliveredBytes ?? 0) > 2_000_000
         }
         let freezer = try Freezer(process: try pidOfTap(tap), threads: ["capture-0"])
         defer { freezer.release() }
@@ -327,24 +305,15 @@ struct `A live tap` {
         try rig.waitUntil("14 MB were sent") { FileManager.default.fileExists(atPath: rig.folder / "sent") }
         freezer.release()
         try rig.waitUntil("the drops were counted") {
-            reported("droppedByKernel", tap.outputSoFar) > 0
+            (try tap.tapStatistics?.interfaces.first?.droppedByKernel ?? 0) > 0
         }
         _ = FileManager.default.createFile(atPath: rig.folder / "two", contents: nil)
         #expect(client.wait().status == 0)
-        tap.process.terminate()
-        let outcome = tap.wait()
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        let interface = try #require(try TapOutcome(outcome).interfaces.first)
+        let interface = try #require(try tap.endTapWithReport().interfaces.first)
         #expect(interface.isReconciled && interface.droppedByKernel > 0)
         let harmed = try #require(try rig.verified("vault")["harmed"])
         #expect(harmed.state == "partial" && harmed.size == 20_000_000)
         #expect(!harmed.gaps.isEmpty && harmed.gaps.allSatisfy { $0.cause == "kernel-drop" }, "\(harmed.gaps)")
-    }
-
-    /// The last value of a number in the statistics; 0 before there are any.
-    private func reported(_ key: String, _ output: String) -> Int {
-        guard let found = output.ranges(of: "\"\(key)\":").last else { return 0 }
-        return Int(output[found.upperBound...].prefix(while: \.isNumber)) ?? 0
     }
 
     private func objectCount(_ rig: TapRig) throws -> Int {

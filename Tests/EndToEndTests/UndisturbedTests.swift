@@ -35,8 +35,7 @@ struct `Nodes beside a live tap` {
             without.append(try load(rig, "without\(round)"))
             let tap = try rig.tap(["-i", "vs0"], vault: "vault\(round)")
             with.append(try load(rig, "with\(round)"))
-            tap.process.terminate()
-            #expect(tap.wait().status == 0)
+            _ = try tap.endTap()
         }
         let killed = try loadWhileKilling(rig, times: 3)
         for load in without { print("without a tap: \(load.line)") }
@@ -96,8 +95,7 @@ struct `Nodes beside a live tap` {
         }
         try FileManager.default.removeItem(atPath: file)
         let outcome = client.wait()
-        tap.process.terminate()
-        #expect(tap.wait().status == 0)
+        _ = try tap.endTap()
         return try JSONDecoder().decode(Load.self, from: outcome.output)
     }
 
@@ -148,8 +146,7 @@ struct `Nodes beside a live tap` {
         let outcome = client.wait()
         try #require(outcome.status == 0, "\(outcome.errors)")
         let made = try JSONDecoder().decode([String: String].self, from: outcome.output)
-        second.process.terminate()
-        #expect(second.wait().status == 0)
+        _ = try second.endTap()
 
         let objects = try rig.verified("vault")
         for number in 0..<5 {
