@@ -117,6 +117,12 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What Tools/crash breaks: no part of the product.
+        .executableTarget(
+            name: "VaultExercise",
+            dependencies: ["Objects", "Blocks", "Compression", "Encryption", "Catalog", "Vaults"],
+            path: "Tools/crash/Exercise", swiftSettings: relaxed),
+
         // Used by test targets only.
         .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: relaxed),
         tests(of: "Objects", ["Objects"]),
@@ -143,6 +149,7 @@ let package = Package(
                 "Telemetry", "Vaults", coreMetrics, httpTypes,
             ]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["oxbow", "Capture", "Packets", "TestSupport"], swiftSettings: relaxed),
+            name: "EndToEndTests", dependencies: ["oxbow", "Capture", "Packets", "VaultExercise", "TestSupport"],
+            swiftSettings: relaxed),
     ]
 )

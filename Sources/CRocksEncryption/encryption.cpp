@@ -145,6 +145,43 @@ class QuietFileSystem final : public rocksdb::FileSystemWrapper {
     }
 };
 
+// A file whose first page never became durable: the machine stopped while it was made, and nothing in it can be read. To
+// RocksDB it is empty, as such a file without encryption would be. The file system above would end the process by an
+// assertion when it is shorter than its first page, and refuse the whole catalog when that page is zeros.
+class BegunFileSystem final : public rocksdb::FileSystemWrapper {
+  public:
+    explicit BegunFileSystem(const std::shared_ptr<rocksdb::FileSystem> &target) : FileSystemWrapper(target) {}
+    const char *Name() const override { return "OxbowBegunFileSystem"; }
+
+    rocksdb::IOStatus GetFileSize(const std::string &path, const rocksdb::IOOptions &options, uint64_t *size,
+                                  rocksdb::IODebugContext *context) override {
+        auto status = target()->GetFileSize(path, options, size, context);
+        if (status.ok() && *size > 0 && isOnlyBegun(path, *size)) *size = 0;
+        return status;
+    }
+
+    rocksdb::IOStatus NewSequentialFile(const std::string &path, const rocksdb::FileOptions &options,
+                                        std::unique_ptr<rocksdb::FSSequentialFile> *result,
+                                        rocksdb::IODebugContext *context) override {
+        uint64_t size = 0;
+        auto status = target()->GetFileSize(path, options.io_options, &size, context);
+        bool isEmpty = status.ok() && size > 0 && isOnlyBegun(path, size);
+        return target()->NewSequentialFile(isEmpty ? "/dev/null" : path, options, result, context);
+    }
+
+  private:
+    bool isOnlyBegun(const std::string &path, uint64_t size) {
+        if (size < prefixBytes) return true;
+        std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+        char room[sizeof magic];
+        rocksdb::Slice found;
+        if (!target()->NewRandomAccessFile(path, rocksdb::FileOptions(), &file, nullptr).ok() ||
+            !file->Read(0, sizeof room, rocksdb::IOOptions(), &found, room, nullptr).ok())
+            return false;
+        return std::all_of(found.data(), found.data() + found.size(), [](char byte) { return byte == 0; });
+    }
+};
+
 }  // namespace
 
 struct oxbow_rocks_encryption {
@@ -158,7 +195,8 @@ oxbow_rocks_encryption *oxbow_rocks_encryption_create(const unsigned char *key) 
     std::unique_ptr<oxbow_rocks_encryption> made(new (std::nothrow) oxbow_rocks_encryption());
     if (!made) return nullptr;
     memcpy(made->provider->key.bytes, key, keyBytes);
-    auto encrypted = rocksdb::NewEncryptedFS(rocksdb::FileSystem::Default(), made->provider);
+    auto encrypted = rocksdb::NewEncryptedFS(
+        std::make_shared<BegunFileSystem>(rocksdb::FileSystem::Default()), made->provider);
     if (!encrypted) return nullptr;
     made->env = rocksdb::NewCompositeEnv(std::make_shared<QuietFileSystem>(encrypted));
     // rocksdb_env_t is private to RocksDB's c.cc. Its first member is the Env, and the default environment's shows whether

@@ -107,6 +107,17 @@ struct OpenFile: ~Copyable, Sendable {
         if let failed { throw failed }
     }
 
+    /// Writes bytes that are there once more, so that the next sync has to force them to the medium.
+    func rewrite(_ range: Range<UInt64>) throws(StorageError) {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let bytes = try read(at: position, count: Int(min(range.upperBound - position, 1 << 20)))
+            guard !bytes.isEmpty else { return }
+            try write(bytes, at: position)
+            position += UInt64(bytes.count)
+        }
+    }
+
     /// Returns when everything written so far is on stable storage, as far as the medium tells the truth.
     func synchronize() throws(StorageError) {
         while fdatasync(descriptor) != 0 {

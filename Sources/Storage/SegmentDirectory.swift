@@ -93,6 +93,8 @@ public struct SegmentDirectory: Sendable {
     public func resumeSegment(_ number: UInt64, durableTo: UInt64 = 0) throws(StorageError) -> SegmentWriter {
         let reader = try openSegment(number)
         let file = try OpenFile(reader.path, flags: O_RDWR)
+        // The run that named the file may have stopped, or failed, before the name was durable.
+        try Self.synchronizeFolder(path)
         return try SegmentWriter(file: file, resuming: reader, durableTo: durableTo, options: options)
     }
 

@@ -81,7 +81,10 @@ public struct SegmentWriter: ~Copyable {
         case .torn: try file.truncate(to: scan.offset)
         case .open, nil: break
         }
-        // Makes the cut, and what was written but perhaps not synced by the run before, durable from here on.
+        // Makes the cut, and what was written but perhaps not synced by the run before, durable from here on. Written again
+        // first: after a sync that failed, the kernel calls pages clean that never reached the medium.
+        let known = max(durableTo, UInt64(SegmentHeader.byteCount))
+        try file.rewrite(min(known, scan.offset)..<scan.offset)
         try file.synchronize()
         encryptor = try FrameEncryptor.make(reader.keys, reader.header, path: reader.path, after: chain)
         self.file = file

@@ -41,8 +41,7 @@ func writeFileDurably(_ path: String, _ bytes: [UInt8]) throws(VaultError) {
         guard fsync(descriptor) == 0 else { throw VaultError.system(operation: "fsync", path: temporary, errno: errno) }
     }
     guard unsafe rename(temporary, path) == 0 else { throw .system(operation: "rename", path: path, errno: errno) }
-    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    try syncFolder(folder.isEmpty ? "/" : folder)
+    try syncFolder(folder(above: path))
 }
 
 /// Throws the system's error of a full disk when the file system of `path` has less than `bytes` free for this user.
@@ -66,16 +65,31 @@ func syncFolder(_ path: String) throws(VaultError) {
     guard fsync(descriptor) == 0 else { throw .system(operation: "fsync", path: path, errno: errno) }
 }
 
-/// Makes a folder and those above it; one that exists is fine.
+/// Makes a folder and those above it, durably; one that exists is fine.
 func makeFolder(_ path: String) throws(VaultError) {
-    if unsafe mkdir(path, 0o755) == 0 || errno == EEXIST { return }
-    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-        throw .system(operation: "mkdir", path: path, errno: errno)
+    if unsafe mkdir(path, 0o755) != 0 {
+        switch errno {
+        case EEXIST:
+            // Perhaps made by a run that stopped before the entry was durable. A folder above that is closed to us was not
+            // made by us.
+            _ = try? syncFolder(folder(above: path))
+            return
+        case ENOENT where folder(above: path) != path:
+            try makeFolder(folder(above: path))
+            guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
+                throw .system(operation: "mkdir", path: path, errno: errno)
+            }
+        default: throw .system(operation: "mkdir", path: path, errno: errno)
+        }
     }
-    try makeFolder(String(path[..<slash]))
-    guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
-        throw .system(operation: "mkdir", path: path, errno: errno)
-    }
+    // Without it a stop of the machine may take the folder away with everything that was made durable in it.
+    try syncFolder(folder(above: path))
+}
+
+/// The folder that has the entry of `path`.
+private func folder(above path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
 /// The names in a folder but `.` and `..`.
