@@ -164,7 +164,7 @@ extension CatalogReading where Self: ~Copyable {
 
 extension VersionRecord {
     /// True when the version had been made and not been removed at `time`, or ever and now when that is nil.
-    func stands(asOf time: UInt64?) -> Bool {
+    public func stands(asOf time: UInt64?) -> Bool {
         guard let time else { return isPresent }
         return id.time <= time && removedAt.map { $0 > time } ?? true
     }

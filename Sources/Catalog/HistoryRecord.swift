@@ -26,6 +26,8 @@ public struct HistoryRecord: Sendable, Hashable {
         case uploadAborted = 10
         /// An attempt that changed nothing.
         case attempted = 11
+        /// A version became current again by the owner's wish.
+        case restored = 12
     }
 
     /// What happened.

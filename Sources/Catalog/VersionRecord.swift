@@ -24,6 +24,8 @@ public struct VersionRecord: Sendable, Hashable {
         case delete = 5
         /// The removal of a version that was never seen.
         case removal = 6
+        /// The owner brought an older version back: ``Ledger/restore(_:at:)``.
+        case restored = 7
 
         /// True when the time of the version is that of the answer that made it.
         var isAuthoritative: Bool { self != .read && self != .removal }

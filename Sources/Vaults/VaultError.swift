@@ -45,6 +45,8 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
     case notHeld(object: String, offset: UInt64)
     /// The user stopped it; what was done is kept.
     case interrupted
+    /// A vault was to be exported into itself, or a copy of its files. Stop.
+    case sameVault(path: String)
     /// No such object or version in the vault.
     case noSuchObject(String)
 
@@ -92,6 +94,8 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
         case .notHeld(let object, let offset):
             "\(object) is not held at offset \(offset); `oxbow why` names the gap"
         case .interrupted: "interrupted; run the command again to go on"
+        case .sameVault(let path):
+            "\(path) is the vault that is to be exported, or a copy of its files; name a new folder, or one of an earlier export"
         case .noSuchObject(let name):
             "\(name) is not in the vault; `oxbow ls` names what is"
         }

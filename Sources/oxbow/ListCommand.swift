@@ -12,6 +12,9 @@ struct ListCommand: ParsableCommand {
             One line an object: state, size, time of the cloud's answer, name. The current version of each name is listed; \
             names that were deleted are left out unless --deleted.
 
+            With --at the list is that of a moment; objects of that moment that retention has removed since are named on \
+            standard error, or as lines with "forgotten" (--json).
+
             With a PREFIX such as s3://endpoint/bucket/logs/ only names that begin with it are listed.
             """)
 
@@ -34,9 +37,7 @@ struct ListCommand: ParsableCommand {
             "List only objects in this state: partial, complete, verified or mismatch.", valueName: "state"))
     var state: String?
 
-    @Option(
-        help: ArgumentHelp("What was current at this time (RFC 3339, such as 2026-11-21T10:00Z).", valueName: "time"))
-    var at: String?
+    @OptionGroup var moment: MomentOptions
 
     func run() throws {
         var wanted: ObjectState?
@@ -47,23 +48,20 @@ struct ListCommand: ParsableCommand {
             }
             wanted = known
         }
-        var time: UInt64?
-        if let at {
-            guard let moment = TimeText.parse(at) else {
-                throw ValidationError("\(at) is not a time like 2026-11-21T10:00Z")
-            }
-            time = moment
-        }
+        let time = try moment.time()
         let reader = try vault.openForReading()
         try reader.visitCurrent(asOf: time, includingTombstones: deleted || versions) { version in
             guard prefix.map({ version.name.url.hasPrefix($0) }) ?? true else { return }
             if versions {
-                for version in try reader.catalog.versions(of: version.name) where version.isPresent {
+                for version in try reader.catalog.versions(of: version.name) where version.stands(asOf: time) {
                     try list(version, if: wanted)
                 }
             } else {
                 try list(version, if: wanted)
             }
+        }
+        _ = try ForgottenObjects.report(in: reader, at: time, json: json) { name in
+            prefix.map { name.url.hasPrefix($0) } ?? true
         }
     }
 

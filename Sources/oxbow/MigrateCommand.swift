@@ -14,7 +14,7 @@ struct MigrateCommand: AsyncParsableCommand {
             TARGET is s3://BUCKET[/PREFIX]?endpoint=http://HOST:PORT&region=REGION&path-style=true, or file:DIR. BUCKET and \
             PREFIX may hold {bucket}, which stands for the source's bucket.
 
-            Nothing is read from the old cloud. A run that was interrupted goes on where it stopped when it is started \
+            With --at the target gets what the cloud served at that moment. Nothing is read from the old cloud. A run that was interrupted goes on where it stopped when it is started \
             again; a second complete run sends nothing. Exit code 1 while an object is not at the target as it should be.
 
             Credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, from the shared files \
@@ -79,6 +79,8 @@ struct MigrateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Profile of the shared credentials and config files.", valueName: "name"))
     var profile: String?
 
+    @OptionGroup var moment: MomentOptions
+
     @Flag(help: "Print the report as JSON.")
     var json = false
 
@@ -95,13 +97,14 @@ struct MigrateCommand: AsyncParsableCommand {
         }
         options.createsBuckets = createBuckets
         options.deletesTombstoned = deleteTombstoned
+        let time = try moment.time()
         let reader = try vault.openForReading()
         let url = try TargetURL(target)
         let mapping = try BucketMapping(template: url, rules: rules)
         let destination = try makeTarget(url)
         let showsProgress = !json && Terminal.showsProgress
         let run = MigrationRun(
-            source: VaultSource(reader), target: destination, mapping: mapping, options: options,
+            source: VaultSource(reader, asOf: time), target: destination, mapping: mapping, options: options,
             folder: reader.layout.migrations, logger: Logger(label: "oxbow.migrate"),
             onProgress: { progress in
                 guard showsProgress else { return }
@@ -113,7 +116,8 @@ struct MigrateCommand: AsyncParsableCommand {
                 )
             })
         do {
-            let isComplete = try await dryRun ? plan(run) : migrate(run)
+            let forgotten = try ForgottenObjects.report(in: reader, at: time, json: false)
+            let isComplete = try await (dryRun ? plan(run) : migrate(run)) && forgotten == 0
             await destination.close()
             if !isComplete { throw ExitCode(ExitStatus.findings) }
         } catch {

@@ -74,30 +74,3 @@ struct ObjectJSON: Encodable {
         }
     }
 }
-
-/// Times as people and scripts read them: RFC 3339 in UTC.
-enum TimeText {
-    /// `2026-11-21T10:00:00.123456789Z` of nanoseconds since 1970 UTC.
-    static func text(_ nanoseconds: UInt64) -> String {
-        let seconds = Date(timeIntervalSince1970: TimeInterval(nanoseconds / 1_000_000_000))
-        let stem = seconds.formatted(Date.ISO8601FormatStyle(timeZone: .gmt)).dropLast()
-        // Not by a format: it took a tenth of the time of `verify --json` over small objects.
-        let fraction = String(nanoseconds % 1_000_000_000)
-        return "\(stem).\(String(repeating: "0", count: 9 - fraction.count))\(fraction)Z"
-    }
-
-    /// Nanoseconds since 1970 UTC of an RFC 3339 time such as `2026-11-21T10:00Z`, `2026-11-21T10:00:00Z` or
-    /// `2026-11-21T10:00:00.5+01:00`; nil when it is none.
-    static func parse(_ text: String) -> UInt64? {
-        var text = text
-        // Seconds may be left out.
-        if let match = text.wholeMatch(of: /(.*T\d\d:\d\d)(Z|[+-]\d\d:\d\d)/) { text = "\(match.1):00\(match.2)" }
-        var fraction: UInt64 = 0
-        if let match = text.wholeMatch(of: /(.*T\d\d:\d\d:\d\d)\.(\d{1,9})(Z|[+-]\d\d:\d\d)/) {
-            fraction = UInt64(match.2.padding(toLength: 9, withPad: "0", startingAt: 0)) ?? 0
-            text = "\(match.1)\(match.3)"
-        }
-        guard let date = try? Date(text, strategy: .iso8601), date.timeIntervalSince1970 >= 0 else { return nil }
-        return UInt64(date.timeIntervalSince1970) * 1_000_000_000 + fraction
-    }
-}

@@ -45,10 +45,14 @@ enum ObjectSelector {
             }
             return version
         }
-        guard let version = try vault.catalog.current(name, asOf: time) else {
-            throw VaultError.noSuchObject(name.url)
+        if let time, let forgotten = try vault.catalog.forgotten(name, asOf: time) {
+            throw CommandFailure(description: "\(ForgottenObjects.text(forgotten)); `oxbow why` tells its history")
         }
-        return version
+        if let version = try vault.catalog.current(name, asOf: time) { return version }
+        guard let time else { throw VaultError.noSuchObject(name.url) }
+        throw CommandFailure(
+            description:
+                "nothing is known of \(name.url) at \(TimeText.text(time)); `oxbow ls --versions` lists what is kept")
     }
 }
 
@@ -57,16 +61,15 @@ struct VersionOptions: ParsableArguments {
     @Option(name: .customLong("version-id"), help: "The cloud's version id, instead of the current version.")
     var versionID: String?
 
-    @Option(
-        help: ArgumentHelp("What was current at this time (RFC 3339, such as 2026-11-21T10:00Z).", valueName: "time"))
-    var at: String?
+    @OptionGroup var moment: MomentOptions
 
     /// The moment in nanoseconds since 1970 UTC.
-    func time() throws -> UInt64? {
-        guard let at else { return nil }
-        guard let time = TimeText.parse(at) else {
-            throw ValidationError("\(at) is not a time like 2026-11-21T10:00Z")
-        }
-        return time
+    func time() throws -> UInt64? { try moment.time() }
+
+    /// True when a version was asked for.
+    var isGiven: Bool { versionID != nil || moment.at != nil }
+
+    func validate() throws {
+        if versionID != nil, moment.at != nil { throw ValidationError("Say --version-id or --at, not both.") }
     }
 }

@@ -20,7 +20,7 @@ struct Oxbow: AsyncParsableCommand {
             CatCommand.self, GetCommand.self,
             WhyCommand.self,
             VerifyCommand.self, CoverageCommand.self, RebuildCommand.self, CollectCommand.self, ScrubCommand.self,
-            VaultCommand.self,
+            UndeleteCommand.self, VaultCommand.self,
             MigrateCommand.self,
         ])
 

@@ -13,7 +13,7 @@ struct VaultCommand: ParsableCommand {
         abstract: "Makes a vault, tells about it, checks its files, and changes its settings.",
         subcommands: [
             VaultInitCommand.self, VaultInfoCommand.self, VaultCheckCommand.self, VaultSetCommand.self,
-            VaultRekeyCommand.self, VaultDecryptCommand.self, VaultUpgradeCommand.self,
+            VaultExportCommand.self, VaultRekeyCommand.self, VaultDecryptCommand.self, VaultUpgradeCommand.self,
         ])
 }
 

@@ -12,7 +12,8 @@ struct VerifyCommand: ParsableCommand {
             Every block is read, its checksum and fingerprint recomputed; whole objects get their SHA-256 printed (--json), \
             and every digest that the cloud stated is computed again. Nothing is changed.
 
-            Exit code 1 when a block is missing or damaged, or a digest that once matched no longer does.
+            Exit code 1 when a block is missing or damaged, or a digest that once matched no longer does; with --at also when \
+            retention has removed an object of that moment.
             """)
 
     @OptionGroup var vault: VaultOptions
@@ -29,13 +30,17 @@ struct VerifyCommand: ParsableCommand {
     @Flag(help: "List tombstones, too.")
     var deleted = false
 
+    @OptionGroup var moment: MomentOptions
+
     func run() throws {
+        let time = try moment.time()
         let reader = try vault.openForReading()
         var tally = Tally()
         var progress = ProgressLine(isEnabled: !json)
-        try reader.visitCurrent(includingTombstones: deleted || versions) { current in
+        try reader.visitCurrent(asOf: time, includingTombstones: deleted || versions) { current in
             guard prefix.map({ current.name.url.hasPrefix($0) }) ?? true else { return }
-            let selected = versions ? try reader.catalog.versions(of: current.name).filter(\.isPresent) : [current]
+            let selected =
+                versions ? try reader.catalog.versions(of: current.name).filter { $0.stands(asOf: time) } : [current]
             for version in selected {
                 try verify(version, in: reader, &tally)
                 progress.draw(
@@ -43,8 +48,11 @@ struct VerifyCommand: ParsableCommand {
             }
         }
         progress.clear()
+        let forgotten = try ForgottenObjects.report(in: reader, at: time, json: json) { name in
+            prefix.map { name.url.hasPrefix($0) } ?? true
+        }
         if !json { try tally.print() }
-        if tally.damaged > 0 { throw ExitCode(ExitStatus.findings) }
+        if tally.damaged > 0 || forgotten > 0 { throw ExitCode(ExitStatus.findings) }
     }
 
     private func verify(_ version: VersionRecord, in reader: VaultReader, _ tally: inout Tally) throws {

@@ -7,9 +7,13 @@ public import Vaults
 /// A vault as the source of a migration: the current version of every name, read block by block, each block proven.
 public final class VaultSource: ReplicationSource {
     private let vault: VaultReader
+    private let moment: UInt64?
 
-    /// The source that `vault` is.
-    public init(_ vault: VaultReader) { self.vault = vault }
+    /// The source that `vault` is; with `moment` (nanoseconds since 1970 UTC) as the cloud stood then.
+    public init(_ vault: VaultReader, asOf moment: UInt64? = nil) {
+        self.vault = vault
+        self.moment = moment
+    }
 
     /// The vault's id.
     public var id: String { vault.about.idText }
@@ -20,7 +24,7 @@ public final class VaultSource: ReplicationSource {
     /// See ``ReplicationSource/versions(after:limit:)``.
     public func versions(after name: ObjectName?, limit: Int) async throws -> [SourceVersion] {
         var records: [VersionRecord] = []
-        try vault.catalog.visitLive(startingAt: name, includingTombstones: true) { version in
+        try vault.catalog.visitLive(startingAt: name, asOf: moment, includingTombstones: true) { version in
             if version.name == name { return .next }
             records.append(version)
             return records.count < limit ? .next : .stop
@@ -30,8 +34,8 @@ public final class VaultSource: ReplicationSource {
 
     /// See ``ReplicationSource/open(_:)``. A version that is no longer current since it was listed is an error.
     public func open(_ version: SourceVersion) async throws -> any ContentReader {
-        guard let record = try vault.catalog.current(version.name), record.kind == .object, record.etag == version.etag,
-            record.size == version.size
+        guard let record = try vault.catalog.current(version.name, asOf: moment), record.kind == .object,
+            record.etag == version.etag, record.size == version.size
         else { throw VaultError.noSuchObject(version.name.url) }
         return VaultContentReader(vault: vault, version: record)
     }
