@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Vaults
 
-/// Collects on request while the writer goes on with its traffic: a few milliseconds between batches.
+/// Collects on request, and forgets blocks that a scrub found damaged, while the writer goes on with its traffic: a few milliseconds between batches.
 struct CollectionDuty {
     private let mailbox: CollectionMailbox
     private var request: UUID?
@@ -25,6 +25,7 @@ struct CollectionDuty {
             let now = SystemClock.monotonic
             guard now >= lookAt else { return }
             lookAt = now + Self.lookNanoseconds
+            try writer.forgetDamaged()
             guard let (id, options) = mailbox.take() else { return }
             request = id
             try attempt { () throws(VaultError) in

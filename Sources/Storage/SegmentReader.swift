@@ -46,6 +46,16 @@ public final class SegmentReader: Sendable {
         }
     }
 
+    /// Opens the file at `path` although its first page is not what was written: as if it said `header`. For repairs.
+    init(
+        salvaging path: String, header: SegmentHeader, options: StorageOptions, keys: VaultKeys?
+    ) throws(StorageError) {
+        file = try OpenFile(path, flags: O_RDONLY)
+        self.header = header
+        self.options = options
+        self.keys = keys
+    }
+
     /// The file's path.
     public var path: String { file.path }
 

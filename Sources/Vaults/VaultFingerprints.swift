@@ -35,6 +35,11 @@ struct VaultFingerprints: Sendable {
         }
     }
 
+    /// True when the bytes are the block that the fingerprint names. A library that fails proves nothing.
+    func isFingerprint(_ fingerprint: Fingerprint, of bytes: [UInt8]) -> Bool {
+        (try? unsafe self.fingerprint(of: bytes.span.bytes)) == fingerprint
+    }
+
     /// Turns the hasher's digests into the vault's fingerprints; those that are already stay.
     static func key(_ blocks: inout [BlockDescriptor], _ keys: VaultKeys?) throws(EncryptionError) {
         guard let keys, blocks.contains(where: { !$0.isKeyed }) else { return }

@@ -41,6 +41,10 @@ public struct VaultScrub {
         if let mark { scrub.take(mark) }
         try scrub.examineSegments(after: mark?.segment ?? 0, progress)
         try scrub.judge()
+        // Harm is named for what the index leads to only: other copies need not be forgotten.
+        let harmful = scrub.report.findings.filter { $0.part == .block || $0.part == .indexEntry }
+        DamagedBlocks(fingerprints: harmful.filter { !$0.objects.isEmpty }.compactMap(\.fingerprint)).leave(
+            scrub.layout)
         return scrub.report
     }
 

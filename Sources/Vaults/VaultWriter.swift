@@ -44,6 +44,8 @@ public struct VaultWriter: ~Copyable {
     var collection: Collection?
     /// The vault's keys; nil for a vault in clear.
     let keys: VaultKeys?
+    /// True when what a scrub found damaged before the vault was opened has left the index.
+    private var hasForgottenDamaged = false
 
     /// Opens the vault in the folder `path` for writing, or makes one. `blockSize` counts for a new vault; for an existing
     /// one it must be nil or the vault's own. `compression` is for the blocks of this run and what a new vault is set to;
@@ -99,6 +101,10 @@ public struct VaultWriter: ~Copyable {
     /// Stores a batch and applies its steps; commits when one is due. The pool buffers of the batch are free to be reused
     /// when this returns.
     public mutating func append(_ batch: IngestBatch) throws(VaultError) {
+        if !hasForgottenDamaged {
+            hasForgottenDamaged = true
+            try forgetDamaged()
+        }
         var batch = batch
         try asVaultError { () throws(EncryptionError) in try VaultFingerprints.key(&batch.blocks, keys) }
         try storeBlocks(of: batch)

@@ -77,7 +77,7 @@ struct KeyOptions: ParsableArguments {
         return Array(text.utf8)
     }
 
-    private static func secret(_ kind: VaultSecret.Kind, _ bytes: [UInt8]) throws -> VaultSecret {
+    static func secret(_ kind: VaultSecret.Kind, _ bytes: [UInt8]) throws -> VaultSecret {
         var bytes = bytes
         defer { wipe(&bytes) }
         guard !bytes.isEmpty else { throw CommandFailure(description: "the \(kind.rawValue) is empty") }
@@ -86,7 +86,7 @@ struct KeyOptions: ParsableArguments {
 
     private static let bytesMax = 1 << 20
 
-    private static func read(_ path: String) throws -> [UInt8] {
+    static func read(_ path: String) throws -> [UInt8] {
         guard let file = FileHandle(forReadingAtPath: path) else {
             throw CommandFailure(description: unsafe "\(path) cannot be read: \(String(cString: strerror(errno)))")
         }

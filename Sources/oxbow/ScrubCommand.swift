@@ -3,7 +3,7 @@ import Foundation
 import Vaults
 
 /// `oxbow scrub`.
-struct ScrubCommand: ParsableCommand {
+struct ScrubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scrub",
         abstract: "Reads everything that a vault has, proves it, and names what is damaged.",
@@ -18,7 +18,15 @@ struct ScrubCommand: ParsableCommand {
             beside a tap or a replay. Interrupted, it goes on with the segment it was in when it is run again; --restart \
             begins anew.
 
-            Exit code 1 when something is damaged.
+            A damaged block leaves the block index when the vault is next written to, so that its traffic, replayed or seen \
+            again, stores it once more.
+
+            --repair mends what can be mended: what is whole is moved out of damaged files, a damaged catalog is made anew, \
+            and lost blocks are fetched from the vault that --repair-from names and from the cloud that \
+            --repair-cloud names, by range and under the ETag that the vault knows. Nothing is taken that does not have its block's \
+            fingerprint. No other process may write to the vault then.
+
+            Exit code 1 when something is damaged and was not repaired.
             """)
 
     @OptionGroup var vault: VaultOptions
@@ -32,10 +40,12 @@ struct ScrubCommand: ParsableCommand {
     @Flag(help: "Begin anew although an interrupted scrub could go on.")
     var restart = false
 
-    @Flag(help: "Print one JSON object a line: each finding, then the report.")
+    @OptionGroup var repairing: RepairOptions
+
+    @Flag(help: "Print one JSON object a line: each finding, then the report, then that of the repair.")
     var json = false
 
-    func run() throws {
+    func run() async throws {
         let options = ScrubOptions(
             bytesPerSecondMax: try rate.map { text in
                 guard let rate = ByteText.parse(text), rate > 0 else {
@@ -51,7 +61,11 @@ struct ScrubCommand: ParsableCommand {
         }
         line.clear()
         try print(report)
-        if !report.findings.isEmpty { throw ExitCode(ExitStatus.findings) }
+        if report.findings.isEmpty { return }
+        guard repairing.isWanted else { throw ExitCode(ExitStatus.findings) }
+        let repaired = try await repairing.repair(report.findings, vault)
+        if json { try JSONLine.print(repaired) } else { try Terminal.print(RepairOptions.text(repaired)) }
+        if !repaired.blocksLost.isEmpty { throw ExitCode(ExitStatus.findings) }
     }
 
     private func print(_ report: ScrubReport) throws {

@@ -10,7 +10,7 @@ import Testing
     private static let places = ProcessInfo.processInfo.environment["OXBOW_BITROT_PLACES"].flatMap { Int($0) } ?? 30
 
     @Test(arguments: [false, true])
-    func `is found, named, and never served`(_ isEncrypted: Bool) throws {
+    func `is found, named, repaired from a second copy, and never served`(_ isEncrypted: Bool) throws {
         let folder = try TemporaryFolder()
         let secret = isEncrypted ? try keyFileSecret() : nil
         let vault = try RottingVault(folder, secret: secret)
@@ -70,6 +70,20 @@ import Testing
         for key in errors.keys where first.part != .catalog {
             #expect(named.contains(object(key).url), "\(label): \(key) is not named: \(errors[key] ?? "")")
         }
+        try repair(vault, report.findings, label)
         return first.part.rawValue
+    }
+
+    /// Mends it with the sound copy as the source, as `oxbow scrub --repair` does.
+    private func repair(_ vault: RottingVault, _ findings: [ScrubFinding], _ label: String) throws {
+        if findings.contains(where: { $0.part == .catalog || $0.part == .catalogRow }) {
+            _ = try VaultRebuild.run(at: vault.path, secret: vault.secret)
+        }
+        let sound = vault.path.replacing("/vault", with: "/sound", maxReplacements: 1)
+        let source = VaultBlockSource(try VaultReader(opening: sound, secret: vault.secret))
+        let repaired = try `A repair`.run(vault.path, vault.secret, from: source)
+        #expect(repaired.blocksLost == [], "\(label)")
+        #expect(vault.readAll().isEmpty, "\(label) was not repaired")
+        #expect(try VaultScrub.run(at: vault.path, secret: vault.secret).findings == [], "\(label) was not repaired")
     }
 }
