@@ -11,6 +11,8 @@ public struct ReplayOptions: Sendable {
     public var captures: [String]
     /// The vault's folder.
     public var vault: String
+    /// Waits, instead of ending with an error, while disk or quota have no room: for a tap, which cannot be run again.
+    public var waitsForRoom = false
     /// Where TLS secrets come from.
     public var keys = SessionKeyOptions()
     /// BPF filter in the language of `tcpdump`, or nil.

@@ -14,6 +14,8 @@ public struct StoreStatus: Sendable {
     public var commitDurations: [UInt64] = []
     /// Versions that could not be read back for their check, so far.
     public var checkFailures: UInt64 = 0
+    /// Why nothing more is stored for now; nil while there is room.
+    public var shortage: VaultShortage?
 
     init() {}
 }
@@ -51,6 +53,9 @@ final class StoreWatch: Sendable {
             status.commitDurations.append(contentsOf: commitDurations.prefix(max(0, room)))
         }
     }
+
+    /// Says what is short, and with nil that there is room.
+    func tell(_ shortage: VaultShortage?) { status.withLock { $0.shortage = shortage } }
 
     /// Commits by these bounds from now on.
     func use(_ newDurability: Durability) { durability.withLock { $0 = newDurability } }

@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Catalog
+internal import Glibc
 internal import Vaults
 
 /// The back of the data plane: owns the vault's writer, takes hashed batches in order, and feeds the verifiers.
@@ -106,6 +107,7 @@ struct WriterThread {
             case .item(let batch):
                 next = (next + 1) % input.count
                 defer { writer.pool.release(batch.blocks) }
+                try waitForRoom(for: batch, &writer, &collection, &result)
                 if options.workers > 1 {
                     try writer.append(merge.take(batch))
                     if let events = merge.release() { try writer.append(events) }
@@ -125,6 +127,31 @@ struct WriterThread {
             }
         }
     }
+
+    /// A tap waits while disk or quota have no room: nothing more is acknowledged, packets are read and counted, and what
+    /// finds no place before the writer is left out by name, as in any other overload. A replay stops.
+    private func waitForRoom(
+        for batch: IngestBatch, _ writer: inout VaultWriter, _ collection: inout CollectionDuty,
+        _ result: inout Outcome
+    ) throws(VaultError) {
+        while let shortage = try writer.shortage(for: batch) {
+            guard options.waitsForRoom, !stop.isRaised else {
+                // A full disk says so itself, by the call that fails.
+                if case .quota = shortage { throw .noRoom(shortage) }
+                return
+            }
+            watch.tell(shortage)
+            // What was stored before becomes durable all the same, and a collection may give room.
+            try writer.commitIfDue()
+            try collection.step(&writer, isIdle: true)
+            tell(&writer, result)
+            if !collection.isCollecting { usleep(Self.roomMicroseconds) }
+        }
+        watch.tell(nil)
+    }
+
+    /// How often a writer without room looks for it.
+    private static let roomMicroseconds: UInt32 = 100_000
 
     /// Lets other threads see how the writer is doing, and takes what they ask of it.
     private func tell(_ writer: inout VaultWriter, _ result: borrowing Outcome) {

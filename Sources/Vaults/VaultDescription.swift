@@ -25,6 +25,8 @@ public struct VaultDescription: Sendable, Hashable {
     public var compression: CompressionMethod
     /// True when everything in it is encrypted, with keys that ``VaultLayout/keys`` has.
     public var isEncrypted: Bool
+    /// Bytes that its files may take, packets that wait in its spool not counted; nil: no such limit.
+    public var quotaBytes: UInt64?
 
     /// The id as 32 hexadecimal digits.
     public var idText: String { id.description }
@@ -81,6 +83,7 @@ public struct VaultDescription: Sendable, Hashable {
         self.blockSize = blockSize
         created = file.created
         isEncrypted = file.encryption != nil
+        quotaBytes = file.quota_bytes
         guard file.encryption == nil || file.encryption == Self.cipher, format > 1 || !isEncrypted else {
             throw .damagedDescription(path: path, reason: "it names the encryption \(file.encryption ?? "")")
         }
@@ -98,7 +101,8 @@ public struct VaultDescription: Sendable, Hashable {
     func write(to layout: VaultLayout) throws(VaultError) {
         let file = File(
             format: format, id: id.description, block_size: blockSize.bytes, created: created,
-            compression: format > 1 ? compression.description : nil, encryption: isEncrypted ? Self.cipher : nil)
+            compression: format > 1 ? compression.description : nil, encryption: isEncrypted ? Self.cipher : nil,
+            quota_bytes: quotaBytes)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         let data: Data
@@ -125,6 +129,8 @@ public struct VaultDescription: Sendable, Hashable {
         var compression: String?
         /// From format 2 on; missing for a vault in clear.
         var encryption: String?
+        /// Missing where there is no quota.
+        var quota_bytes: UInt64?
     }
 
     private static let cipher = "aes-256-gcm"

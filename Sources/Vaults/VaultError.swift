@@ -43,6 +43,8 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
     case blocks(BlocksError)
     /// The range asked for is not held. Mark the object incomplete.
     case notHeld(object: String, offset: UInt64)
+    /// There is no room for more, on the medium or within the vault's quota. What was acknowledged is safe. Stop, or wait.
+    case noRoom(VaultShortage)
     /// The user stopped it; what was done is kept.
     case interrupted
     /// A vault was to be exported into itself, or a copy of its files. Stop.
@@ -93,6 +95,7 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
             error.description
         case .notHeld(let object, let offset):
             "\(object) is not held at offset \(offset); `oxbow why` names the gap"
+        case .noRoom(let shortage): "\(shortage). What was stored is safe; run the command again then"
         case .interrupted: "interrupted; run the command again to go on"
         case .sameVault(let path):
             "\(path) is the vault that is to be exported, or a copy of its files; name a new folder, or one of an earlier export"

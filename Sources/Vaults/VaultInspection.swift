@@ -17,6 +17,8 @@ public struct VaultInformation: Sendable {
     public var opensWith: [String] = []
     /// The epoch of the data key that encrypts what is written now; nil for a vault in clear.
     public var keyEpoch: UInt32?
+    /// Bytes of all its files, packets that wait in its spool not counted.
+    public var usedBytes: UInt64 = 0
     /// The process that writes to it now, as it wrote itself into the lock file; nil when none does.
     public var writer: String?
 
@@ -34,6 +36,7 @@ public struct VaultInformation: Sendable {
             opensWith = try VaultKeyring.read(reader.layout, reader.about).kinds.map(\.rawValue)
             keyEpoch = keys.currentEpoch
         }
+        usedBytes = VaultRoom.usedBytes(reader.layout)
         writer = VaultLock.holder(reader.layout)
     }
 }

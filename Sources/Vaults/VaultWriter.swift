@@ -44,6 +44,8 @@ public struct VaultWriter: ~Copyable {
     var collection: Collection?
     /// The vault's keys; nil for a vault in clear.
     let keys: VaultKeys?
+    /// What there is room for.
+    var room = VaultRoom()
     /// True when what a scrub found damaged before the vault was opened has left the index.
     private var hasForgottenDamaged = false
 

@@ -168,6 +168,7 @@ struct TapCommand: ParsableCommand {
         options.storing.keys = try keys.options(configured, wait: 30)
         // Now, with the privileges that the program was started with.
         options.storing.secret = try vault.secret()
+        options.storing.waitsForRoom = true
         options.rings = rings ?? configured.rings ?? options.rings
         options.live.filter = options.storing.filter
         options.live.snapLength = snaplen ?? configured.snaplen ?? options.live.snapLength

@@ -12,6 +12,8 @@ struct TapMonitor {
     private let vault: String
     private let hook: String?
     private var printedAt = 0.0
+    /// True while nothing is stored for want of room.
+    private var isShort = false
     private var before: TapStatus?
 
     init(interval: Double?, json: Bool, vault: String, hook: String?) {
@@ -24,6 +26,11 @@ struct TapMonitor {
     /// Takes how the tap is doing.
     mutating func take(_ status: TapStatus) {
         for problem in status.problems { Terminal.note("oxbow: warning: \(problem)") }
+        if (status.store.shortage == nil) == isShort {
+            isShort.toggle()
+            let shortage = status.store.shortage.map { "nothing more is acknowledged: \($0)" }
+            Terminal.note("oxbow: warning: \(shortage ?? "there is room again, and storing goes on")")
+        }
         for endpoint in status.newEndpoints { announce(endpoint) }
         if json { for flow in status.leftOut { printLine(LeftOutJSON(flow)) } }
         guard let interval, status.seconds - printedAt >= interval else { return }
@@ -72,7 +79,7 @@ struct TapMonitor {
 
         enum CodingKeys: String, CodingKey {
             case kind, openFlows, deliveredBytes, gapBytes, interfaces, objects, objectBytes, endpoints, problemCount
-            case bufferBytes, bufferBytesMax
+            case bufferBytes, bufferBytesMax, waitsForRoom
         }
 
         func encode(to encoder: any Encoder) throws {
@@ -85,6 +92,7 @@ struct TapMonitor {
             try container.encode(status.interfaces, forKey: .interfaces)
             try container.encode(status.store.bufferBytes, forKey: .bufferBytes)
             try container.encode(status.store.bufferBytesMax, forKey: .bufferBytesMax)
+            try container.encode(status.store.shortage != nil, forKey: .waitsForRoom)
             try container.encode(status.endpoints.count, forKey: .endpoints)
             try container.encode(status.problemCount, forKey: .problemCount)
             try container.encode(byWord(status.holdings.objects), forKey: .objects)

@@ -101,6 +101,7 @@ struct VaultInfoCommand: ParsableCommand {
             segments     \(line.segments), \(ByteText.text(line.segment_bytes))
             blocks       about \(line.blocks)
             catalog      \(ByteText.text(line.catalog_bytes))
+            used         \(ByteText.text(line.used_bytes))\(line.quota_bytes.map { " of \(ByteText.text($0)) (quota)" } ?? "")
             writer       \(line.writer ?? "none")
             """)
     }
@@ -121,6 +122,8 @@ private struct VaultLine: Encodable {
     var segment_bytes: UInt64
     var blocks: UInt64
     var catalog_bytes: UInt64
+    var used_bytes: UInt64
+    var quota_bytes: UInt64?
     var writer: String?
 
     init(path: String, _ found: VaultInformation) {
@@ -137,6 +140,8 @@ private struct VaultLine: Encodable {
         segment_bytes = found.segmentBytes
         blocks = found.catalog.blocks
         catalog_bytes = found.catalog.diskBytes
+        used_bytes = found.usedBytes
+        quota_bytes = found.about.quotaBytes
         writer = found.writer
     }
 }
@@ -189,10 +194,26 @@ struct VaultSetCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "How new blocks are made smaller: none, lz4, zstd or zstd:LEVEL (-7 to 19).", valueName: "method"))
-    var compression: String
+    var compression: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Bytes that the vault's files may take (500G), or none. Heeded at once, also by a tap that runs.",
+            valueName: "size"))
+    var quota: String?
+
+    func validate() throws {
+        guard compression != nil || quota != nil else { throw ValidationError("Say --compression or --quota.") }
+    }
 
     func run() throws {
-        try VaultLifecycle.setCompression(IngestOptions.compression(compression), at: vault.path())
+        if let compression {
+            try VaultLifecycle.setCompression(IngestOptions.compression(compression), at: vault.path())
+        }
+        if let quota {
+            try VaultLifecycle.setQuota(
+                quota == "none" ? nil : IngestOptions.size(quota, "--quota"), at: vault.path())
+        }
     }
 }
 

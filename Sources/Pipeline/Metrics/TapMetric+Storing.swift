@@ -39,6 +39,9 @@ extension TapMetric {
         number(
             "check_failures_total", .counter, "Versions that could not be read back for their check; counted up to 100."
         ) { $0.store.checkFailures },
+        number("waits_for_room", .gauge, "1 while nothing is stored because disk or quota have no room, else 0.") {
+            $0.store.shortage == nil ? 0 : 1
+        },
         number("regridded_blocks_total", .counter, "Pieces that were replaced by whole blocks.") {
             $0.report.vault.regriddedBlocks
         },
