@@ -78,11 +78,11 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
             sink.end(flow.handle, half.half, .finished, flow.opening)
         }
         let isDone = flow.resume(&sink, &desk)
-        if !isDone, flow.hasDelivered { flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
+        // Nothing more comes: what waits for anything but a key waits for ever, and what was begun cannot be begun anew.
+        if flow.isWaiting, isDone || flow.hasDelivered { flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
         sink.close(flow.handle, flow.opening)
         flow.isOrphan = true
         if isDone { flow.closeExport(&desk) }
-        if isDone, flow.reason == nil, flow.isWaiting { flow.giveUp(.keyMissing, flow.opening, &sink, &desk) }
         settle(flow, at: since)
     }
 

@@ -44,4 +44,29 @@ import Testing
         #expect(tap.engine.waitingFlows == 0)
         #expect(tap.heard(false).ends.count <= 1 && tap.heard(true).ends.count <= 1)
     }
+
+    /// FuzzTLSRecords: what waited for the server's word on 0-RTT data was given up behind the close of its flow.
+    @Test(arguments: ["v13-early", "v13-early-refused"])
+    func `a flow that ended without the server's word is given up before it is closed`(_ name: String) {
+        let conversation = Conversation.named(name)
+        var tap = Tap()
+        var isAnswered = false
+        for flight in conversation.flights {
+            guard !flight.isClient, !isAnswered else {
+                tap.send(flight.isClient, flight.bytes[...])
+                continue
+            }
+            // Of the server's first flight only the hello was captured.
+            isAnswered = true
+            let hello = 5 + (Int(flight.bytes[3]) << 8 | Int(flight.bytes[4]))
+            tap.send(false, flight.bytes[..<hello])
+            tap.lose(false, flight.bytes.count - hello)
+        }
+        tap.finish()
+        tap.engine.take(conversation.secrets)
+        tap.engine.finish()
+        #expect(tap.engine.sink.misplaced == 0)
+        #expect(tap.engine.sink.opened.count == tap.engine.sink.closed.count)
+        #expect(tap.engine.waitingFlows == 0)
+    }
 }

@@ -30,6 +30,8 @@ struct Recorder: StreamSink {
     var halves: [UInt64: [HeardHalf]] = [:]
     var opened: [UInt64] = []
     var closed: [UInt64] = []
+    /// Calls for flows that were not open.
+    var misplaced = 0
     /// Halves in the order in which they spoke.
     var order: [HalfConnection] = []
 
@@ -39,6 +41,8 @@ struct Recorder: StreamSink {
     }
 
     private mutating func with(_ flow: FlowHandle, _ half: HalfConnection, _ body: (inout HeardHalf) -> Void) {
+        let number = flow.number
+        if opened.count(where: { $0 == number }) != closed.count(where: { $0 == number }) + 1 { misplaced += 1 }
         body(&halves[flow.number, default: [HeardHalf(), HeardHalf()]][Int(half.rawValue)])
     }
 
