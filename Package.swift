@@ -95,12 +95,8 @@ let package = Package(
         layer("Catalog", ["Objects", "Blocks", "Encryption", "CRocksDB", "CRocksEncryption"]),
         layer("Storage", ["Objects", "Blocks", "Compression", "Encryption", "CChecksums", "CLinux"]),
         layer("Vaults", ["Objects", "Blocks", "Compression", "Encryption", "Catalog", "Storage", "CLinux", logging]),
-        layer(
-            "Replication",
-            [
-                "Objects", "Blocks", "Catalog", "Vaults", "COpenSSL", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
-                logging,
-            ]),
+        layer("S3", ["Objects", "COpenSSL", asyncHTTPClient, nioCore, nioHTTP1, nioPosix]),
+        layer("Replication", ["Objects", "Blocks", "Catalog", "Vaults", "S3", nioCore, nioHTTP1, logging]),
         layer("Telemetry", [coreMetrics, nioCore, nioHTTP1, nioPosix]),
         layer(
             "Pipeline",
@@ -112,7 +108,7 @@ let package = Package(
             name: "oxbow",
             dependencies: [
                 "Objects", "Blocks", "Compression", "Encryption", "Capture", "Catalog", "Dialects", "Vaults",
-                "Pipeline", "Replication", "Telemetry",
+                "Pipeline", "Replication", "S3", "Telemetry",
                 argumentParser, yams, logging,
             ],
             swiftSettings: strict),
@@ -140,7 +136,7 @@ let package = Package(
         tests(
             of: "Vaults",
             ["Vaults", "Catalog", "Storage", "Blocks", "Compression", "Encryption", "Objects", "CRocksDB"]),
-        tests(of: "Replication", ["Replication", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
+        tests(of: "Replication", ["Replication", "S3", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
         tests(of: "Telemetry", ["Telemetry", coreMetrics]),
         tests(
             of: "Pipeline",

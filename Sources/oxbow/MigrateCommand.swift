@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Pipeline
 import Replication
+import S3
 import Vaults
 
 /// `oxbow migrate`.

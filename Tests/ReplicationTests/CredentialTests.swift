@@ -1,4 +1,5 @@
 import Foundation
+@testable import S3
 import TestSupport
 import Testing
 
@@ -84,7 +85,7 @@ import Testing
         var chain = CredentialChain(environment: [:])
         chain.accessKeyVariable = "AKIACANARY"
         chain.secretKeyVariable = "canary/Secret+Value"
-        let error = #expect(throws: ReplicationError.self) { try chain.find() }
+        let error = #expect(throws: CredentialError.self) { try chain.find() }
         #expect(error?.description.lowercased().contains("canary") == false)
         #expect(error?.description.contains("not keys") == true)
     }
@@ -96,7 +97,7 @@ import Testing
         ["AWS_PROFILE": "missing"],
     ])
     func `half or broken credentials are refused`(environment: [String: String]) {
-        #expect(throws: ReplicationError.self) { try CredentialChain(environment: environment).find() }
+        #expect(throws: CredentialError.self) { try CredentialChain(environment: environment).find() }
     }
 
     @Test func `no credentials at all are an error only when the target needs them`() throws {

@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import Objects
+@testable import S3
 import Synchronization
 import TestSupport
 import Testing

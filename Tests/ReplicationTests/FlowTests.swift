@@ -1,5 +1,6 @@
 import NIOCore
 import Objects
+@testable import S3
 import Synchronization
 import TestSupport
 import Testing

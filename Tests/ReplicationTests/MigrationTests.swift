@@ -1,5 +1,6 @@
 import Foundation
 import Objects
+@testable import S3
 import TestSupport
 import Testing
 

@@ -1,3 +1,4 @@
+@testable import S3
 import Testing
 
 @testable import Replication

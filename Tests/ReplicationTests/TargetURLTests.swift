@@ -1,4 +1,5 @@
 import Objects
+@testable import S3
 import Testing
 
 @testable import Replication

@@ -1,3 +1,5 @@
+internal import S3
+
 /// What S3 ETags look like and how they follow from digests.
 enum ETag {
     /// True for 32 hexadecimal digits, with or without the `-N` of uploads in parts: MD5 by its looks.

@@ -1,3 +1,5 @@
+internal import S3
+
 /// Why a migration cannot begin or go on. Every case stops the run; what concerns one object is an exception in the
 /// report instead, and what the target says is a ``TargetFailure``.
 public enum ReplicationError: Error, Sendable, CustomStringConvertible {

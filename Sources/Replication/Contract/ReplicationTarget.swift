@@ -1,4 +1,5 @@
 public import NIOCore
+public import S3
 
 /// A cloud that objects are replicated into. One folder for each family below this layer's folder.
 ///

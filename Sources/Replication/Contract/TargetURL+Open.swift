@@ -1,3 +1,5 @@
+public import S3
+
 /// Settings of the kinds of target, for ``TargetURL/open(credentials:settings:)``.
 public struct TargetSettings: Sendable {
     /// For S3 services.
@@ -19,7 +21,12 @@ extension TargetURL {
         switch kind {
         case .file(let path): return try FileTarget(path: path)
         case .s3(let named, let region, let usesPathStyle):
-            let found = try chain.find()
+            let found: CredentialChain.Found
+            do throws(CredentialError) {
+                found = try chain.find()
+            } catch {
+                throw .credentials(reason: error.reason, remedy: error.remedy)
+            }
             guard let credentials = found.credentials else {
                 throw .credentials(
                     reason: "there are none in the environment or in a profile",

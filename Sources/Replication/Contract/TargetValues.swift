@@ -1,4 +1,5 @@
 public import Objects
+public import S3
 
 /// An object about to be made at the target.
 public struct ObjectDraft: Sendable {

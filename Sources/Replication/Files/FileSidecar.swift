@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Objects
+internal import S3
 
 /// What a folder cannot hold of an object, as JSON in `.oxbow/metadata/XX/<sha256 of the location>.json`.
 ///

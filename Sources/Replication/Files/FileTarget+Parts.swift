@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Glibc
 internal import Objects
+internal import S3
 
 /// Large objects are written in parts into one temporary file, so that an interrupted run goes on with the next part.
 extension FileTarget {

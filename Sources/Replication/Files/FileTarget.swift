@@ -2,6 +2,7 @@ internal import Foundation
 internal import Glibc
 public import NIOCore
 internal import Objects
+public import S3
 
 /// A folder as a target: one folder for each bucket, one file for each object, metadata beside in `.oxbow`.
 ///
@@ -191,7 +192,7 @@ public final class FileTarget: ReplicationTarget {
                 try step(kind, location) { try file.write(chunk, at: offset) }
                 offset += UInt64(chunk.readableBytes)
             }
-        } catch let failure as PayloadReadFailure {
+        } catch let failure as RequestBodyFailure {
             throw failure.cause
         }
     }

@@ -1,4 +1,5 @@
 internal import Objects
+internal import S3
 
 /// Turns an object's key into names of nested folders and a file, and back. Nothing of a key can leave the folder.
 ///

@@ -1,11 +1,12 @@
 public import NIOCore
+public import S3
 
 /// The bytes of one request, with their digests known before the first is sent.
 ///
 /// Small payloads are held in memory, read from the source once. Large ones are read twice, once for the digests and
 /// once to be sent, so that memory does not grow with the size of parts. Iterating again reads again: a retry costs no
 /// state.
-public struct Payload: Sendable, AsyncSequence {
+public struct Payload: Sendable, RequestBody {
     enum Bytes: Sendable {
         case held([ByteBuffer])
         case read(any ContentReader, Range<UInt64>)
@@ -55,6 +56,13 @@ public struct Payload: Sendable, AsyncSequence {
             length: length, digests: hasher.finish(), bytes: holds ? .held(held) : .read(reader, range), pace: pace)
     }
 
+    /// The bytes of a small payload that no pace holds back.
+    package func whole() -> ByteBuffer? {
+        guard case .held(let buffers) = bytes, buffers.count <= 1, pace.limit == nil else { return nil }
+        pace.counters?.sent(Int(length))
+        return buffers.first ?? ByteBuffer()
+    }
+
     /// Gives the memory back; the payload is not used afterwards.
     func release() { if case .held(let buffers) = bytes { pace.pool.give(buffers) } }
 
@@ -95,7 +103,7 @@ public struct Payload: Sendable, AsyncSequence {
                 do {
                     guard try await refill() else { return nil }
                 } catch {
-                    throw PayloadReadFailure(cause: error)
+                    throw RequestBodyFailure(cause: error)
                 }
             }
             let sliceBytes = Swift.min(current.readableBytes, payload.pace.sliceBytes)
@@ -123,11 +131,6 @@ public struct Payload: Sendable, AsyncSequence {
             return true
         }
     }
-}
-
-/// The source failed while a payload was being sent: no fault of the target, and no reason to send again.
-struct PayloadReadFailure: Error {
-    let cause: any Error
 }
 
 /// What a payload passes through on its way out: the bandwidth limit, the byte counter and the threads that read.

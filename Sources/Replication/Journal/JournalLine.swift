@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Objects
+internal import S3
 
 /// The text form of a record: `CHECK KIND LOCATION CONTENT JSON` and a line feed.
 ///

@@ -1,4 +1,5 @@
 internal import Objects
+internal import S3
 
 /// Digests and length of one part of an object's bytes, as they were sent; the whole object is one part when it was
 /// sent whole.

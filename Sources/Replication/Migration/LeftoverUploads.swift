@@ -1,5 +1,6 @@
 internal import Logging
 internal import Objects
+internal import S3
 
 /// Finds and aborts uploads in parts that no object will come of: they cost storage for as long as they lie there.
 ///

@@ -1,4 +1,5 @@
 internal import Objects
+internal import S3
 
 /// Walks the source once before a migration: which buckets there are, and what is to do.
 struct MigrationPlanner: Sendable {

@@ -1,3 +1,5 @@
+public import S3
+
 /// The sum of a run. The report file beside the journal has a line for every object and this as its last line.
 public struct MigrationReport: Sendable, Codable {
     /// How the run ended.

@@ -1,6 +1,7 @@
 internal import Foundation
 public import Logging
 internal import Objects
+internal import S3
 
 /// One migration of a vault into one target: plans from the vault, transfers what the journal does not show as done,
 /// and reports on every object.

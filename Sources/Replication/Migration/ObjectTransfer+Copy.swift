@@ -1,5 +1,6 @@
 internal import Logging
 internal import Objects
+internal import S3
 
 /// Further keys of a content that the target has: it copies, no byte is sent.
 extension ObjectTransfer {

@@ -1,4 +1,5 @@
 internal import Objects
+internal import S3
 
 /// Objects in parts: begun once, continued by any later run, completed when the last part is there.
 extension ObjectTransfer {

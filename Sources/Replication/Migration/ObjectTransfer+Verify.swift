@@ -1,4 +1,5 @@
 internal import Objects
+internal import S3
 
 /// By what it is known that the target has our bytes.
 extension ObjectTransfer {

@@ -1,4 +1,5 @@
 internal import Objects
+internal import S3
 
 /// Brings one version to the target: finds it there, copies it there, or sends it.
 struct ObjectTransfer: Sendable {

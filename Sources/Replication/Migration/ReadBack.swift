@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import Objects
+internal import S3
 
 /// Reads an object back from the target and compares it with what was sent: the one check that trusts no answer.
 struct ReadBack: Sendable {

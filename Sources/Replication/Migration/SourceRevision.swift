@@ -1,4 +1,5 @@
 internal import Objects
+internal import S3
 
 /// A digest of everything about a version that the target is to show: equal revisions need no work.
 enum SourceRevision {

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Objects
+internal import S3
 
 /// Turns an object's metadata into request headers, and names what has no place in them.
 struct S3MetadataHeaders {

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import NIOHTTP1
 internal import Objects
+internal import S3
 
 /// Uploads in parts ("Uploading and copying objects using multipart upload", Amazon S3 User Guide).
 extension S3Target {
@@ -25,7 +26,7 @@ extension S3Target {
     /// Stores a part.
     public func uploadPart(_ upload: UploadHandle, _ part: PartRange, _ payload: Payload) async throws -> StoredPart {
         var request = partRequest(.uploadPart, upload, part)
-        request.body = .payload(payload)
+        request.body = .stream(payload)
         if upload.isChecksummed { request.headers.append(Self.checksumHeader(payload.digests)) }
         let answer = try await client.send(request)
         guard let etag = answer.etag else {

@@ -2,6 +2,7 @@ internal import Foundation
 public import NIOCore
 internal import NIOHTTP1
 internal import Objects
+public import S3
 internal import Synchronization
 
 /// An S3 service as a target: Amazon S3, Ceph RGW, SeaweedFS, MinIO and others that speak its REST API.
@@ -148,7 +149,7 @@ public final class S3Target: ReplicationTarget {
         try await sendingMetadata(of: draft) { metadata in
             var request = S3Request(
                 kind: .putObject, method: .PUT, bucket: draft.location.bucket, key: draft.location.key,
-                headers: metadata.headers, body: .payload(payload))
+                headers: metadata.headers, body: .stream(payload))
             if settings.sendsChecksums { request.headers.append(Self.checksumHeader(payload.digests)) }
             return Self.stored(try await client.send(request), metadata)
         }

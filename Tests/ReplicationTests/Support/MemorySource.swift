@@ -1,6 +1,7 @@
 import NIOCore
 import Objects
 import Replication
+@testable import S3
 import Synchronization
 
 /// A vault in memory: versions in name order, bytes given or generated, with blocks that can be bad.

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Objects
+@testable import S3
 import TestSupport
 
 @testable import Replication

@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Replication
+@testable import S3
 import Synchronization
 
 /// An S3 service on loopback that keeps objects in memory, counts what it accepts, and fails as the test wants.

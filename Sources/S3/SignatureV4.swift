@@ -2,7 +2,7 @@ internal import Objects
 
 /// AWS Signature Version 4 as S3 wants it ("Authenticating Requests: Using the Authorization Header", Amazon S3 API
 /// Reference): paths are encoded once and not normalised, and the payload's hash is a header.
-struct SignatureV4: Sendable {
+package struct SignatureV4: Sendable {
     /// The parts of a request that are signed.
     struct Request: Sendable {
         var method: String
@@ -55,7 +55,7 @@ struct SignatureV4: Sendable {
     }
 
     /// Encoded `name=value` pairs; sorted by encoded name, then value, as the signature wants them.
-    static func queryString(_ query: [(name: String, value: String)], isSorted: Bool) -> String {
+    package static func queryString(_ query: [(name: String, value: String)], isSorted: Bool) -> String {
         var pairs = query.map { (encode($0.name), encode($0.value)) }
         if isSorted { pairs.sort { $0.0 == $1.0 ? bytesPrecede($0.1, $1.1) : bytesPrecede($0.0, $1.0) } }
         return pairs.map { "\($0.0)=\($0.1)" }.joined(separator: "&")

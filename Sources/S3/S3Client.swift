@@ -10,7 +10,7 @@ internal import Synchronization
 ///
 /// It knows nothing of objects or migrations, and it hands no request to the HTTP client's log, where signatures would
 /// appear.
-final class S3Client: Sendable {
+package final class S3Client: Sendable {
     private let http: HTTPClient
     private let credentials: S3Credentials
     private let settings: S3Settings
@@ -19,9 +19,9 @@ final class S3Client: Sendable {
     private let moved = Mutex<[String: S3Endpoint]>([:])
     private let clockOffset = Mutex<Int64>(0)
     private let now: @Sendable () -> Int64
-    let counters: RequestCounters
+    package let counters: RequestCounters
 
-    init(
+    package init(
         endpoint: S3Endpoint, credentials: S3Credentials, settings: S3Settings, counters: RequestCounters,
         now: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
     ) {
@@ -48,13 +48,13 @@ final class S3Client: Sendable {
     /// before it could close must not have that effect. A second shutdown does nothing.
     deinit { http.shutdown { _ in } }
 
-    func close() async { try? await http.shutdown() }
+    package func close() async { try? await http.shutdown() }
 
     /// The endpoint that serves a bucket.
-    func endpoint(of bucket: String) -> S3Endpoint { moved.withLock { $0[bucket] } ?? endpoint }
+    package func endpoint(of bucket: String) -> S3Endpoint { moved.withLock { $0[bucket] } ?? endpoint }
 
     /// Uses another region for a bucket from now on.
-    func move(_ bucket: String, to region: String) {
+    package func move(_ bucket: String, to region: String) {
         var other = endpoint
         if endpoint.isAmazon { other = .amazon(region: region, addressing: endpoint.addressing) }
         other.region = region
@@ -62,13 +62,13 @@ final class S3Client: Sendable {
     }
 
     /// The target's clock now, in seconds since 1970 UTC, as far as its `Date` headers tell.
-    var targetSeconds: Int64 { now() + clockOffset.withLock { $0 } }
+    package var targetSeconds: Int64 { now() + clockOffset.withLock { $0 } }
 
     /// Sends a request until it is answered 2xx, at most as often as the policy says.
     ///
     /// Every request this is used for may be repeated: a repetition has the same effect, or a harmless one that the
     /// caller looks for. `attemptsMax` tightens the policy.
-    func send(_ request: S3Request, attemptsMax: Int? = nil) async throws -> S3Answer {
+    package func send(_ request: S3Request, attemptsMax: Int? = nil) async throws -> S3Answer {
         let limit = min(settings.retry.attemptsMax, attemptsMax ?? .max)
         var attempt = 1
         while true {
@@ -125,9 +125,9 @@ final class S3Client: Sendable {
         case .bytes(let bytes):
             digests = PayloadDigests(of: bytes)
             prepared.body = .bytes(ByteBuffer(bytes: bytes))
-        case .payload(let payload):
+        case .stream(let payload):
             digests = payload.digests
-            prepared.body = body(of: payload)
+            prepared.body = Self.body(of: payload)
         }
         if request.method == .PUT || request.method == .POST {
             headers.append(("content-md5", Data(digests.md5).base64EncodedString()))
@@ -148,18 +148,15 @@ final class S3Client: Sendable {
         return prepared
     }
 
-    private func body(of payload: Payload) -> HTTPClientRequest.Body {
+    private static func body(of payload: some RequestBody) -> HTTPClientRequest.Body {
         // A small body in one piece saves the hand-over of a stream; it is most of the cost of a small object.
-        if case .held(let buffers) = payload.bytes, buffers.count <= 1, payload.pace.limit == nil {
-            payload.pace.counters?.sent(Int(payload.length))
-            return .bytes(buffers.first ?? ByteBuffer())
-        }
+        if let whole = payload.whole() { return .bytes(whole) }
         return .stream(payload, length: .known(Int64(payload.length)))
     }
 
     /// What a failed attempt without an answer means; throws what another attempt cannot change.
     private func transportFailure(_ error: any Error, of request: S3Request) throws -> S3Failure {
-        if let read = error as? PayloadReadFailure { throw read.cause }
+        if let read = error as? RequestBodyFailure { throw read.cause }
         if error is CancellationError || Task.isCancelled { throw CancellationError() }
         let endpoint = endpoint(of: request.bucket)
         return S3Failure(transport: Self.words(for: error), of: request, at: endpoint)

@@ -51,7 +51,7 @@ public struct RequestStatistics: Sendable, Equatable, Codable {
     public init() {}
 
     /// What was asked since `earlier`, a snapshot of the same counters.
-    func since(_ earlier: RequestStatistics) -> RequestStatistics {
+    package func since(_ earlier: RequestStatistics) -> RequestStatistics {
         var rest = self
         rest.requests = requests.reduce(into: [:]) { rest, pair in
             let count = pair.value - earlier.count(pair.key)
@@ -84,16 +84,16 @@ public final class RequestCounters: Sendable {
     /// The counters now.
     public var snapshot: RequestStatistics { statistics.withLock { $0 } }
 
-    func attempted(_ kind: RequestKind, isRetry: Bool = false) {
+    package func attempted(_ kind: RequestKind, isRetry: Bool = false) {
         statistics.withLock { statistics in
             statistics.requests[kind, default: 0] += 1
             if isRetry { statistics.retries += 1 }
         }
     }
 
-    func wasThrottled() { statistics.withLock { $0.throttled += 1 } }
+    package func wasThrottled() { statistics.withLock { $0.throttled += 1 } }
 
-    func sent(_ bytes: Int) { statistics.withLock { $0.bytesSent += UInt64(bytes) } }
+    package func sent(_ bytes: Int) { statistics.withLock { $0.bytesSent += UInt64(bytes) } }
 
-    func wasRead(_ bytes: Int) { statistics.withLock { $0.bytesRead += UInt64(bytes) } }
+    package func wasRead(_ bytes: Int) { statistics.withLock { $0.bytesRead += UInt64(bytes) } }
 }

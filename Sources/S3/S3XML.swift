@@ -3,13 +3,13 @@ internal import FoundationXML
 
 /// An element of an S3 answer: names without namespace, text, children. Answers are small and shallow; anything else
 /// is refused.
-struct S3XML: Sendable {
-    var name: String
-    var text = ""
-    var children: [S3XML] = []
+package struct S3XML: Sendable {
+    package var name: String
+    package var text = ""
+    package var children: [S3XML] = []
 
     /// Parses a document; nil when it is not well-formed, deeper than 16, or has more than 100,000 elements.
-    static func parse(_ bytes: [UInt8]) -> S3XML? {
+    package static func parse(_ bytes: [UInt8]) -> S3XML? {
         // While it works on a long request, a service sends blanks to keep the connection, even before the declaration.
         let document = bytes.drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
         let builder = Builder()
@@ -21,19 +21,19 @@ struct S3XML: Sendable {
     }
 
     /// The first child of that name.
-    subscript(name: String) -> S3XML? { children.first { $0.name == name } }
+    package subscript(name: String) -> S3XML? { children.first { $0.name == name } }
 
     /// All children of that name.
-    func all(_ name: String) -> [S3XML] { children.filter { $0.name == name } }
+    package func all(_ name: String) -> [S3XML] { children.filter { $0.name == name } }
 
     /// The text of the first child of that name, nil when absent or empty.
-    func value(_ name: String) -> String? {
+    package func value(_ name: String) -> String? {
         guard let text = self[name]?.text, !text.isEmpty else { return nil }
         return text
     }
 
     /// Text with the five characters escaped that XML reserves.
-    static func escape(_ text: String) -> String {
+    package static func escape(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -43,15 +43,15 @@ public struct PayloadHasher: ~Copyable {
 }
 
 /// One digest in progress; owns OpenSSL's context and frees it.
-@safe struct RunningDigest: ~Copyable {
-    enum Algorithm {
+@safe package struct RunningDigest: ~Copyable {
+    package enum Algorithm {
         case md5, sha256
     }
 
     // Only this struct holds the pointer, it is not copied, and OpenSSL keeps no other reference to the context.
     private let context: OpaquePointer
 
-    init(_ algorithm: Algorithm) {
+    package init(_ algorithm: Algorithm) {
         // EVP_MD_CTX_new fails only without memory, and the digests exist in every build of libcrypto that we link.
         guard let made = unsafe EVP_MD_CTX_new() else { preconditionFailure("libcrypto has no memory for a digest") }
         unsafe context = made
@@ -62,19 +62,19 @@ public struct PayloadHasher: ~Copyable {
 
     deinit { unsafe EVP_MD_CTX_free(context) }
 
-    mutating func update(_ chunk: ByteBuffer) {
+    package mutating func update(_ chunk: ByteBuffer) {
         unsafe chunk.withUnsafeReadableBytes { bytes in
             _ = unsafe EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
         }
     }
 
-    mutating func update(_ bytes: [UInt8]) {
+    package mutating func update(_ bytes: [UInt8]) {
         unsafe bytes.withUnsafeBytes { bytes in
             _ = unsafe EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
         }
     }
 
-    consuming func finish() -> [UInt8] {
+    package consuming func finish() -> [UInt8] {
         let count = unsafe Int(EVP_MD_get_size(EVP_MD_CTX_get0_md(context)))
         return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             var written: UInt32 = 0
@@ -84,7 +84,7 @@ public struct PayloadHasher: ~Copyable {
     }
 
     /// The digest of bytes in memory.
-    static func of(_ bytes: [UInt8], _ algorithm: Algorithm) -> [UInt8] {
+    package static func of(_ bytes: [UInt8], _ algorithm: Algorithm) -> [UInt8] {
         var digest = RunningDigest(algorithm)
         digest.update(bytes)
         return digest.finish()
@@ -92,7 +92,7 @@ public struct PayloadHasher: ~Copyable {
 }
 
 /// HMAC-SHA-256 (RFC 2104) of `message` under `key`.
-func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
+package func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
     unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, initialized in
         var written: UInt32 = 0
         _ = unsafe HMAC(EVP_sha256(), key, Int32(key.count), message, message.count, buffer.baseAddress, &written)
@@ -101,9 +101,9 @@ func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
 }
 
 /// Text forms of bytes that S3 and the journal use.
-enum ByteText {
+package enum ByteText {
     /// Lower-case hexadecimal.
-    static func hex(_ bytes: some Sequence<UInt8>) -> String {
+    package static func hex(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for byte in bytes {
@@ -114,7 +114,7 @@ enum ByteText {
     }
 
     /// The bytes that `text` spells in hexadecimal of either case; nil when it does not.
-    static func bytes(hex text: some StringProtocol) -> [UInt8]? {
+    package static func bytes(hex text: some StringProtocol) -> [UInt8]? {
         let digits = Array(text.utf8)
         guard digits.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []

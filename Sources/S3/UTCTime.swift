@@ -1,6 +1,6 @@
 /// A calendar time in UTC, for `x-amz-date` and listings, without locale or time zone tables.
-struct UTCTime: Equatable {
-    var year: Int
+package struct UTCTime: Equatable {
+    package var year: Int
     var month: Int
     var day: Int
     var hour: Int
@@ -8,7 +8,7 @@ struct UTCTime: Equatable {
     var second: Int
 
     /// The time `seconds` after 1970 UTC, in the proleptic Gregorian calendar.
-    init(seconds: Int64) {
+    package init(seconds: Int64) {
         let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         let rest = Int(seconds - days * 86_400)
         hour = rest / 3_600
@@ -27,7 +27,7 @@ struct UTCTime: Equatable {
     }
 
     /// Reads `2026-11-21T04:05:06.789Z` and forms without the fraction; nil for anything else.
-    init?(iso8601 text: String) {
+    package init?(iso8601 text: String) {
         let fields = text.split(whereSeparator: { "-:T.Z+".contains($0) }).prefix(6).map { Int($0) }
         guard fields.count == 6, text.utf8.count >= 19, let year = fields[0], let month = fields[1],
             let day = fields[2], let hour = fields[3], let minute = fields[4], let second = fields[5],
@@ -43,7 +43,7 @@ struct UTCTime: Equatable {
     }
 
     /// Reads the date of a `Date` header (RFC 9110 §5.6.7, IMF-fixdate); nil for anything else.
-    init?(httpDate text: String) {
+    package init?(httpDate text: String) {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let words = text.split(whereSeparator: { " ,:".contains($0) })
         guard words.count == 8, words[7] == "GMT", let month = months.firstIndex(of: String(words[2])),
@@ -54,7 +54,7 @@ struct UTCTime: Equatable {
     }
 
     /// Seconds since 1970 UTC.
-    var seconds: Int64 {
+    package var seconds: Int64 {
         let shiftedYear = Int64(month <= 2 ? year - 1 : year)
         let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
         let yearOfEra = shiftedYear - era * 400
@@ -64,15 +64,15 @@ struct UTCTime: Equatable {
     }
 
     /// `20261121T040506Z`.
-    var compact: String {
+    package var compact: String {
         "\(day8)T\(Self.pad(hour, 2))\(Self.pad(minute, 2))\(Self.pad(second, 2))Z"
     }
 
     /// `20261121`.
-    var day8: String { "\(Self.pad(year, 4))\(Self.pad(month, 2))\(Self.pad(day, 2))" }
+    package var day8: String { "\(Self.pad(year, 4))\(Self.pad(month, 2))\(Self.pad(day, 2))" }
 
     /// `2026-11-21T04:05:06Z`.
-    var iso8601: String {
+    package var iso8601: String {
         "\(Self.pad(year, 4))-\(Self.pad(month, 2))-\(Self.pad(day, 2))"
             + "T\(Self.pad(hour, 2)):\(Self.pad(minute, 2)):\(Self.pad(second, 2))Z"
     }

@@ -35,7 +35,7 @@ public struct CredentialChain: Sendable {
     /// Looks in order: the named variables, then the environment, then the shared credentials and config files.
     ///
     /// An explicit profile (``profile``) goes before the environment's keys, as with the AWS command line.
-    public func find() throws(ReplicationError) -> Found {
+    public func find() throws(CredentialError) -> Found {
         let files = try profileSettings()
         var found = Found(
             credentials: nil,
@@ -53,17 +53,17 @@ public struct CredentialChain: Sendable {
                 id: id, secret: secret, token: files.settings["aws_session_token"], from: "profile \(files.name)")
             found.origin = "profile \(files.name)"
         } else if profile != nil || value("AWS_PROFILE") != nil {
-            throw .credentials(
+            throw CredentialError(
                 reason: "profile \(files.name) holds no aws_access_key_id and aws_secret_access_key",
                 remedy: "Add them to \(files.credentialsPath), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         }
         return found
     }
 
-    private func namedVariables() throws(ReplicationError) -> S3Credentials? {
+    private func namedVariables() throws(CredentialError) -> S3Credentials? {
         guard let idVariable = accessKeyVariable, let secretVariable = secretKeyVariable else {
             if accessKeyVariable == nil, secretKeyVariable == nil { return nil }
-            throw .credentials(
+            throw CredentialError(
                 reason: "one of the access key and the secret key variables is named without the other",
                 remedy: "Name both variables")
         }
@@ -71,7 +71,7 @@ public struct CredentialChain: Sendable {
             // A key given in place of a variable's name must not be echoed: only what looks like a name is.
             let isName = variable.utf8.allSatisfy { $0 == UInt8(ascii: "_") || Self.isCapitalOrDigit($0) }
             if value(variable) == nil {
-                throw .credentials(
+                throw CredentialError(
                     reason: isName && variable.utf8.count < 64 && variable.contains("_")
                         ? "the variable \(variable) is not set" : "a variable named by a flag is not set",
                     remedy: "Export it before starting; the flags take names of variables, not keys")
@@ -82,19 +82,19 @@ public struct CredentialChain: Sendable {
             id: id, secret: secret, token: sessionTokenVariable.flatMap(value), from: "the named variables")
     }
 
-    private func environmentKeys() throws(ReplicationError) -> S3Credentials? {
+    private func environmentKeys() throws(CredentialError) -> S3Credentials? {
         switch (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY")) {
         case (let id?, let secret?):
             return try Self.checked(id: id, secret: secret, token: value("AWS_SESSION_TOKEN"), from: "the environment")
         case (nil, nil): return nil
         default:
-            throw .credentials(
+            throw CredentialError(
                 reason: "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set",
                 remedy: "Set both, or neither and use a profile")
         }
     }
 
-    private func profileSettings() throws(ReplicationError) -> (
+    private func profileSettings() throws(CredentialError) -> (
         name: String, settings: [String: String], credentialsPath: String
     ) {
         let name = profile ?? value("AWS_PROFILE") ?? value("AWS_DEFAULT_PROFILE") ?? "default"
@@ -104,7 +104,7 @@ public struct CredentialChain: Sendable {
         let config = try Self.file(configPath, isConfig: true).profiles[name]
         let credentials = try Self.file(credentialsPath, isConfig: false).profiles[name]
         if config == nil, credentials == nil, profile != nil || value("AWS_PROFILE") != nil {
-            throw .credentials(
+            throw CredentialError(
                 reason: "there is no profile \(name) in \(credentialsPath) or \(configPath)",
                 remedy: "Name an existing profile")
         }
@@ -116,7 +116,7 @@ public struct CredentialChain: Sendable {
     private static let fileBytesMax = 1 << 20
 
     /// A missing file is an empty one; an unreadable one is an error, since silence would look like "no credentials".
-    private static func file(_ path: String, isConfig: Bool) throws(ReplicationError) -> ProfileFile {
+    private static func file(_ path: String, isConfig: Bool) throws(CredentialError) -> ProfileFile {
         guard FileManager.default.fileExists(atPath: path) else { return ProfileFile("", isConfig: isConfig) }
         let data: Data
         do {
@@ -125,7 +125,7 @@ public struct CredentialChain: Sendable {
             data = try file.read(upToCount: fileBytesMax + 1) ?? Data()
             guard data.count <= fileBytesMax else { throw CocoaError(.fileReadTooLarge) }
         } catch {
-            throw .credentials(
+            throw CredentialError(
                 reason: "\(path) cannot be read, or is larger than 1 MiB", remedy: "Check its permissions")
         }
         return ProfileFile(String(decoding: data, as: UTF8.self), isConfig: isConfig)
@@ -134,10 +134,10 @@ public struct CredentialChain: Sendable {
     /// Keys go into header fields: control characters would split them, and a line break is a common slip of copying.
     private static func checked(
         id: String, secret: String, token: String?, from origin: String
-    ) throws(ReplicationError) -> S3Credentials {
+    ) throws(CredentialError) -> S3Credentials {
         for part in [id, secret, token ?? "x"]
         where part.isEmpty || part.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F }) {
-            throw .credentials(
+            throw CredentialError(
                 reason: "a key from \(origin) is empty or holds spaces, line breaks or characters outside ASCII",
                 remedy: "Copy it again without surrounding blanks")
         }

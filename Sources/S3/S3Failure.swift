@@ -1,4 +1,5 @@
 internal import NIOHTTP1
+internal import Objects
 
 /// Reads failures out of answers: which kind, and whether another attempt may go better.
 struct S3Failure {
@@ -33,7 +34,8 @@ struct S3Failure {
 
     /// What a request was about, without query or headers, which may hold signatures.
     static func subject(_ request: S3Request, _ endpoint: S3Endpoint) -> String {
-        let place = request.key.map { TargetLocation(bucket: request.bucket, key: $0).path } ?? request.bucket
+        let bucket = PercentEncoding.encode(request.bucket.utf8, keeping: PercentEncoding.isUnreserved)
+        let place = request.key.map { "\(bucket)/\($0.escaped)" } ?? request.bucket
         return "\(place) at \(endpoint.url)"
     }
 
