@@ -96,6 +96,7 @@ let package = Package(
         layer("Storage", ["Objects", "Blocks", "Compression", "Encryption", "CChecksums", "CLinux"]),
         layer("Vaults", ["Objects", "Blocks", "Compression", "Encryption", "Catalog", "Storage", "CLinux", logging]),
         layer("S3", ["Objects", "COpenSSL", asyncHTTPClient, nioCore, nioHTTP1, nioPosix]),
+        layer("Backends", ["Objects", "Storage", "S3", nioCore, nioHTTP1]),
         layer("Replication", ["Objects", "Blocks", "Catalog", "Vaults", "S3", nioCore, nioHTTP1, logging]),
         layer("Telemetry", [coreMetrics, nioCore, nioHTTP1, nioPosix]),
         layer(
@@ -108,7 +109,7 @@ let package = Package(
             name: "oxbow",
             dependencies: [
                 "Objects", "Blocks", "Compression", "Encryption", "Capture", "Catalog", "Dialects", "Vaults",
-                "Pipeline", "Replication", "S3", "Telemetry",
+                "Pipeline", "Replication", "S3", "Storage", "Backends", "Telemetry",
                 argumentParser, yams, logging,
             ],
             swiftSettings: strict),
@@ -137,6 +138,7 @@ let package = Package(
             of: "Vaults",
             ["Vaults", "Catalog", "Storage", "Blocks", "Compression", "Encryption", "Objects", "CRocksDB"]),
         tests(of: "Replication", ["Replication", "S3", "Objects", nioCore, nioHTTP1, nioPosix, logging]),
+        tests(of: "Backends", ["Backends", "Storage", "S3"]),
         tests(of: "Telemetry", ["Telemetry", coreMetrics]),
         tests(
             of: "Pipeline",

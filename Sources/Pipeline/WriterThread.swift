@@ -44,6 +44,7 @@ struct WriterThread {
                 path: options.vault, blockSize: options.blockSize, compression: options.compression,
                 secret: options.secret, durability: options.durability, poolBytes: options.poolBytes)
             result.damage = writer.damage
+            writer.givesUp = { [stop] in stop.isRaised }
             opened.push(
                 .success(
                     Opened(
@@ -56,6 +57,11 @@ struct WriterThread {
                 abandonInput(writer.pool)
             }
             result.counters = writer.counters
+            if let status = writer.uploadStatus, status.segmentsWaiting > 0 {
+                result.damage.append(
+                    "\(status.segmentsWaiting) segments wait in the vault's folder for its backend and go there with the "
+                        + "next run: \(status.lastFailure ?? "it takes nothing")")
+            }
             tell(&writer, result)
         } catch {
             result.failure = error

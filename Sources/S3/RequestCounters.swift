@@ -17,6 +17,7 @@ public enum RequestKind: String, Sendable, CaseIterable, Codable, CodingKeyRepre
     case headBucket = "HeadBucket"
     case getBucketLocation = "GetBucketLocation"
     case createBucket = "CreateBucket"
+    case listObjects = "ListObjectsV2"
 
     /// True for requests that store bytes or objects.
     public var isWrite: Bool {

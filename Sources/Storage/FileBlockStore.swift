@@ -74,6 +74,15 @@ public final class FileBlockStore: BlockStore {
         return opened
     }
 
+    /// Takes away the file of a segment that the medium has, and closes its reader.
+    public func evict(_ segment: UInt64) throws(StorageError) {
+        try directory.evict(segment)
+        readers.withLock { $0.byNumber[segment] = nil }
+    }
+
+    /// Tells which of the open segments was read last; 0 for others.
+    public func lastUse(of segment: UInt64) -> UInt64 { readers.withLock { $0.byNumber[segment]?.lastUse ?? 0 } }
+
     /// Takes a segment out of the vault and closes its reader; see ``SegmentDirectory/drop(_:)``.
     public func drop(_ segment: UInt64) throws(StorageError) {
         try directory.drop(segment)

@@ -18,13 +18,20 @@ public struct SegmentDirectory: Sendable {
     public let options: StorageOptions
     /// The vault's keys; nil for a vault in clear.
     public let keys: VaultKeys?
+    /// The number before the first that is given here: so those who share a medium give different ones. 0 in a vault of
+    /// files alone.
+    public let numberBase: UInt64
+    /// Where sealed segments are besides; nil in a vault of files alone.
+    public let remote: RemoteSegments?
 
     /// The folder at `path`; ``prepare()`` makes it.
     public init(
         path: String, vault: VaultID, blockSize: BlockSize = .standard, options: StorageOptions = StorageOptions(),
-        keys: VaultKeys? = nil
+        keys: VaultKeys? = nil, numberBase: UInt64 = 0, remote: RemoteSegments? = nil
     ) {
         self.keys = keys
+        self.numberBase = numberBase
+        self.remote = remote
         self.path = path
         self.vault = vault
         self.blockSize = blockSize
@@ -39,13 +46,20 @@ public struct SegmentDirectory: Sendable {
         try Self.synchronizeFolder(path + "/..")
     }
 
-    /// Numbers of the segments in the folder, ascending. Other files are left alone.
+    /// Numbers of the segments in the folder or marked as being on the medium, ascending. Other files are left alone.
     public func segmentNumbers() throws(StorageError) -> [UInt64] {
-        try fileNames().compactMap(Self.number(ofFileNamed:)).sorted()
+        let numbers = try fileNames().compactMap { name in
+            Self.number(
+                ofFileNamed: name.hasSuffix(Self.markSuffix) ? String(name.dropLast(Self.markSuffix.count)) : name)
+        }
+        return Set(numbers).sorted()
     }
 
     /// Names of all files in the folder.
-    func fileNames() throws(StorageError) -> [String] {
+    func fileNames() throws(StorageError) -> [String] { try Self.fileNames(in: path) }
+
+    /// Names of all entries of a folder.
+    static func fileNames(in path: String) throws(StorageError) -> [String] {
         guard let folder = unsafe opendir(path) else {
             throw .io(operation: "list", path: path, offset: nil, errno: errno)
         }
@@ -69,7 +83,7 @@ public struct SegmentDirectory: Sendable {
     /// Creates the segment after the last one and after `highestUsed`, the highest number that the catalog ever saw:
     /// numbers of segments that were collected must not come back. `writer` tells this run from others.
     public func createSegment(writer: UInt64 = 0, highestUsed: UInt64 = 0) throws(StorageError) -> SegmentWriter {
-        let number = max(try segmentNumbers().last ?? 0, highestUsed) + 1
+        let number = max(try segmentNumbers().last ?? 0, highestUsed, numberBase) + 1
         let header = SegmentHeader(
             vault: vault, number: number, writer: writer, createdTime: Self.now(), blockSize: blockSize,
             isEncrypted: keys != nil)
@@ -91,6 +105,7 @@ public struct SegmentDirectory: Sendable {
     /// finished segment, and ``StorageError/damaged(path:offset:reason:)``, with nothing changed, when bytes that were
     /// durable once are bad: then leave the segment as it is and create another.
     public func resumeSegment(_ number: UInt64, durableTo: UInt64 = 0) throws(StorageError) -> SegmentWriter {
+        if try stored(number) != nil { throw .alreadySealed(path: path(of: number)) }
         let reader = try openSegment(number)
         let file = try OpenFile(reader.path, flags: O_RDWR)
         // The run that named the file may have stopped, or failed, before the name was durable.
@@ -104,6 +119,7 @@ public struct SegmentDirectory: Sendable {
             return try SegmentReader(
                 path: path(of: number), vault: vault, number: number, options: options, keys: keys)
         } catch .noSuchSegment {
+            if let reader = try openRemote(number) { return reader }
             let dropped = droppedPath(of: number)
             guard unsafe access(dropped, F_OK) == 0 else { throw .noSuchSegment(path: path(of: number)) }
             return try SegmentReader(path: dropped, vault: vault, number: number, options: options, keys: keys)

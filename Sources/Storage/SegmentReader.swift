@@ -1,7 +1,7 @@
 public import Encryption
 internal import Glibc
 
-/// Reads one segment file, finished or still being written.
+/// Reads one segment, finished or still being written, from its file or from the vault's medium.
 ///
 /// Keeps the file open. `Sendable`: its state never changes and reads name their own offset, so any number of threads
 /// may share one.
@@ -11,7 +11,7 @@ public final class SegmentReader: Sendable {
     /// Bounds of what is read into memory.
     public let options: StorageOptions
 
-    let file: OpenFile
+    let file: SegmentSource
     /// The vault's keys; nil for a vault in clear.
     let keys: VaultKeys?
 
@@ -22,15 +22,25 @@ public final class SegmentReader: Sendable {
     /// ``StorageError/unsupportedVersion(path:offset:found:supported:)``,
     /// ``StorageError/otherVault(path:expected:found:)``, ``StorageError/otherNumber(path:expected:found:)``,
     /// ``StorageError/damaged(path:offset:reason:)`` or ``StorageError/io(operation:path:offset:errno:)``.
-    public init(
+    public convenience init(
         path: String, vault: VaultID?, number: UInt64?, options: StorageOptions = StorageOptions(),
         keys: VaultKeys? = nil
     ) throws(StorageError) {
+        let source: SegmentSource
         do throws(StorageError) {
-            file = try OpenFile(path, flags: O_RDONLY)
+            source = .file(try OpenFile(path, flags: O_RDONLY))
         } catch .io(_, _, _, ENOENT) {
             throw .noSuchSegment(path: path)
         }
+        try self.init(source: source, vault: vault, number: number, options: options, keys: keys)
+    }
+
+    /// Reads from a file or a medium; see ``init(path:vault:number:options:keys:)``.
+    init(
+        source: consuming SegmentSource, vault: VaultID?, number: UInt64?, options: StorageOptions, keys: VaultKeys?
+    ) throws(StorageError) {
+        let path = source.path
+        file = source
         let page = try file.read(at: 0, count: SegmentFormat.pageBytes)
         header = try SegmentHeader(page: page, path: path)
         self.options = options

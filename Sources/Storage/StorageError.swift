@@ -26,6 +26,10 @@ public enum StorageError: Error, Hashable, Sendable {
     case otherProtection(path: String, isEncrypted: Bool)
     /// OpenSSL refused. Stop.
     case encryption(path: String, reason: String)
+    /// A medium did not do what was asked. `isPassing`: another attempt may go better.
+    case medium(operation: String, place: String, reason: String, isPassing: Bool)
+    /// A medium has something else under a segment's name: two folders write as one writer. Stop.
+    case taken(place: String)
     /// An earlier write or sync of this segment failed; what was appended since the last sync is not to be relied on.
     case poisoned(path: String, cause: String)
     /// The segment is sealed and takes nothing more.
@@ -68,6 +72,11 @@ extension StorageError: CustomStringConvertible {
                 + "Move it out of the vault"
         case .encryption(let path, let reason):
             return "\(path): \(reason)"
+        case .medium(let operation, let place, let reason, _):
+            return "cannot \(operation) \(place): \(reason)"
+        case .taken(let place):
+            return "\(place) is there already with other bytes: another folder writes as the same writer. Stop one of "
+                + "them, and make a new folder for it with `oxbow vault init --backend`"
         case .poisoned(let path, let cause):
             return "\(path) takes nothing more after an earlier failure: \(cause)"
         case .alreadySealed(let path):
@@ -79,6 +88,9 @@ extension StorageError: CustomStringConvertible {
     public var isOutOfSpace: Bool {
         if case .io(_, _, _, let errno) = self { errno == ENOSPC || errno == EDQUOT || errno == EFBIG } else { false }
     }
+
+    /// True when another attempt may go better.
+    public var isPassing: Bool { if case .medium(_, _, _, let isPassing) = self { isPassing } else { false } }
 
     private static func remedy(for errno: Int32) -> String {
         switch errno {

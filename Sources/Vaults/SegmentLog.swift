@@ -7,6 +7,11 @@ struct SegmentLog: ~Copyable {
     /// Bytes appended since the last sync.
     private(set) var unsyncedBytes: UInt64 = 0
 
+    /// Segments that were sealed, to be sent to the vault's medium; with their lengths.
+    private(set) var sealed: [(number: UInt64, size: UInt64)] = []
+    /// When the open segment got its first frame of this run; nil when it has none.
+    private(set) var openedAt: UInt64?
+
     private let store: FileBlockStore
     private var segment: SegmentWriter?
     private var highestUsed: UInt64
@@ -17,6 +22,7 @@ struct SegmentLog: ~Copyable {
         self.highestUsed = highestUsed
         if let resumed {
             position = CatalogCheckpoint(segment: resumed.header.number, offset: resumed.size)
+            openedAt = resumed.frames > 0 ? monotonicClock() : nil
             segment = consume resumed
         } else {
             position = CatalogCheckpoint(segment: highestUsed + 1, offset: 0)
@@ -68,10 +74,28 @@ struct SegmentLog: ~Copyable {
     /// Seals the segment, if one is open; the next append begins another. Only when nothing is unsynced.
     mutating func roll() throws(VaultError) {
         guard segment != nil else { return }
-        try withSegment { (segment) throws(StorageError) in try segment.seal() }
+        var size: UInt64 = 0
+        try withSegment { (segment) throws(StorageError) in
+            try segment.seal()
+            size = segment.size
+        }
+        if store.directory.remote != nil { sealed.append((highestUsed, size)) }
         segment = nil
+        openedAt = nil
         position = CatalogCheckpoint(segment: highestUsed + 1, offset: 0)
     }
+
+    /// The segments that were sealed since the last call.
+    mutating func takeSealed() -> [(number: UInt64, size: UInt64)] {
+        defer { sealed = [] }
+        return sealed
+    }
+
+    /// Bytes of the segment that is being written.
+    var openBytes: UInt64 { segment == nil ? 0 : position.offset }
+
+    /// Number of the segment that is being written; nil when the next append begins one.
+    var openNumber: UInt64? { segment == nil ? nil : position.segment }
 
     private func makeFrame(_ pool: BlockPool) -> FrameBuilder {
         FrameBuilder(pool: pool, options: store.directory.options, isEncrypted: store.directory.keys != nil)
@@ -90,6 +114,7 @@ struct SegmentLog: ~Copyable {
         }
         guard let appended = try withSegment(frame) else { return [] }
         unsyncedBytes += appended.length
+        if openedAt == nil { openedAt = monotonicClock() }
         position = CatalogCheckpoint(segment: highestUsed, offset: appended.offset + appended.length)
         return appended.blocks
     }

@@ -39,6 +39,10 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
     case missingBlock(fingerprint: String, object: String, range: Range<UInt64>)
     /// A block's bytes differ from its fingerprint or checksum. The object is damaged.
     case damagedBlock(fingerprint: String, object: String, range: Range<UInt64>, reason: String)
+    /// The vault's backend refuses or does not answer. Stop; what waits in the folder goes there with the next run.
+    case backend(place: String, reason: String)
+    /// What was asked for is not to be had of a vault with a backend, or of a folder that only reads one. Stop.
+    case notWithBackend(path: String, what: String, remedy: String)
     /// Block buffers or digests could not be set up. Stop.
     case blocks(BlocksError)
     /// The range asked for is not held. Mark the object incomplete.
@@ -91,6 +95,10 @@ public enum VaultError: Error, CustomStringConvertible, Sendable {
             "block \(fingerprint), \(Self.text(range)) of \(object), is in no segment; restore the segments from a backup, or replay the capture again"
         case .damagedBlock(let fingerprint, let object, let range, let reason):
             "block \(fingerprint), \(Self.text(range)) of \(object), is damaged: \(reason). To get it back, run `oxbow rebuild --check-blocks` and replay the capture again"
+        case .backend(let place, let reason):
+            "backend \(place): \(reason)"
+        case .notWithBackend(let path, let what, let remedy):
+            "vault \(path) has a backend: \(what). \(remedy)"
         case .blocks(let error):
             error.description
         case .notHeld(let object, let offset):

@@ -21,6 +21,12 @@ public struct VaultInformation: Sendable {
     public var usedBytes: UInt64 = 0
     /// The process that writes to it now, as it wrote itself into the lock file; nil when none does.
     public var writer: String?
+    /// Where its segments go besides; nil for a vault that is all in its folder.
+    public var backend: VaultBackend?
+    /// Segments that are in the folder and not in the backend yet, the open one included.
+    public var segmentsWaiting = 0
+    /// Their bytes.
+    public var segmentBytesWaiting: UInt64 = 0
 
     /// Looks at the vault of a reader.
     public init(_ reader: VaultReader) throws(VaultError) {
@@ -38,6 +44,14 @@ public struct VaultInformation: Sendable {
         }
         usedBytes = VaultRoom.usedBytes(reader.layout)
         writer = VaultLock.holder(reader.layout)
+        backend = try VaultBackend(reading: reader.layout)
+        if backend != nil {
+            for segment in try asVaultError({ () throws(StorageError) in try store.directory.localSegments() })
+            where !segment.isStored {
+                segmentsWaiting += 1
+                segmentBytesWaiting += segment.size
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 ///
 /// - `vault.json`: what the vault is (``VaultDescription``); written once.
 /// - `keys.json`: the vault's keys, wrapped; only where it is encrypted.
+/// - `backend.json`: where sealed segments go besides, and as which writer (``VaultBackend``); only in folders that have one.
 /// - `lock`: held by the one writer (``VaultLock``).
 /// - `segments/`: the truth (Storage).
 /// - `catalog/`: RocksDB, a view that `oxbow rebuild` makes anew from the segments.
@@ -24,6 +25,8 @@ public struct VaultLayout: Sendable, Hashable {
     public var description: String { "\(root)/vault.json" }
     /// The wrapped keys of an encrypted vault.
     public var keys: String { "\(root)/keys.json" }
+    /// Where segments go besides; only where the vault has a backend.
+    public var backend: String { "\(root)/backend.json" }
     /// The writer's lock file.
     public var lock: String { "\(root)/lock" }
     /// The folder of segment files.

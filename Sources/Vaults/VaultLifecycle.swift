@@ -61,6 +61,10 @@ public enum VaultLifecycle {
         guard about.isEncrypted else { throw .notEncrypted(path: layout.root) }
         // A writer goes on with the keys that it has; two that change them would undo one another.
         let lock = try VaultLock(layout)
+        // Of a vault with a backend, other folders may have changed its keys.
+        if let backend = try VaultBackend(reading: layout) {
+            _ = try BackendFiles.fetch(to: layout, from: BackendFiles.open(backend.url))
+        }
         let file = try VaultKeyring.read(layout, about)
         let changed = try VaultKeyring.asVaultError(layout) { () throws(EncryptionError) in
             var file = file
@@ -69,6 +73,7 @@ public enum VaultLifecycle {
             return file
         }
         try VaultKeyring.write(changed, layout)
+        try BackendFiles.replace(layout)
         _ = consume lock
     }
 
@@ -82,7 +87,10 @@ public enum VaultLifecycle {
         var about = try VaultDescription(reading: layout)
         let before = about
         try body(&about)
-        if about != before { try about.write(to: layout) }
+        if about != before {
+            try about.write(to: layout)
+            try BackendFiles.replace(layout)
+        }
         _ = consume lock
     }
 
@@ -92,7 +100,7 @@ public enum VaultLifecycle {
         let names = try namesInFolder(layout.root)
         guard !names.contains("vault.json") else { return }
         // A half-made vault has nothing else: it is finished now.
-        let own: Set = ["lock", "vault.json.new", "keys.json", "keys.json.new", "segments", "catalog"]
+        let own: Set = ["lock", "backend.json", "vault.json.new", "keys.json", "keys.json.new", "segments", "catalog"]
         guard names.allSatisfy(own.contains) else { throw .notEmpty(path: layout.root) }
     }
 

@@ -28,7 +28,8 @@ public final class VaultReader: Sendable {
         let about = try VaultDescription(reading: layout)
         let keys = try VaultKeyring.unlock(layout, about, secret)
         let catalog = try VaultRecovery.openForReading(layout, about, keys)
-        try self.init(layout: layout, about: about, catalog: catalog, store: VaultRecovery.store(layout, about, keys))
+        try self.init(
+            layout: layout, about: about, catalog: catalog, store: try VaultRecovery.store(layout, about, keys))
     }
 
     /// A reader that shares the catalog and the segment files of a writer in this process.

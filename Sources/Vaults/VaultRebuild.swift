@@ -29,7 +29,9 @@ public enum VaultRebuild {
         let about = try VaultDescription(reading: layout)
         let lock = try VaultLock(layout)
         let keys = try VaultKeyring.unlock(layout, about, secret)
-        let store = VaultRecovery.store(layout, about, keys)
+        let store = try VaultRecovery.store(layout, about, keys)
+        try makeFolder(layout.segments)
+        if let backend = try VaultBackend(reading: layout) { try BackendFiles.markStored(backend, store.directory) }
         let protection = try VaultRecovery.protection(layout, keys)
         let fresh = layout.catalog + ".new"
         if try folderExists(fresh) { try removeFolder(fresh) }
@@ -39,16 +41,35 @@ public enum VaultRebuild {
                 try RocksCatalog(path: fresh, mode: .create, protection: protection)
             }
             let numbers = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }
-            for number in numbers {
-                progress(UInt64(report.segments), UInt64(numbers.count))
-                var application = SegmentApplication(
-                    segment: number, of: store, to: catalog, checksBlocks: checksBlocks)
-                try application.apply(from: 0, durableTo: 0)
-                report.damage += application.damage
-                report.segments += 1
-                report.blocks += application.blocks
-                report.records += application.records
+            let writers = Dictionary(grouping: numbers) { SegmentNumber($0).writer }.sorted { $0.key < $1.key }
+            for (writer, segments) in writers {
+                // The log of each writer is one history; what two of them say of one thing is weighed afterwards.
+                let isFirst = writer == writers.first?.key
+                let scratch = fresh + ".writer"
+                if try folderExists(scratch) { try removeFolder(scratch) }
+                let own =
+                    isFirst
+                    ? catalog
+                    : try asVaultError { () throws(CatalogError) in
+                        try RocksCatalog(path: scratch, mode: .create, protection: protection)
+                    }
+                for number in segments {
+                    progress(UInt64(report.segments), UInt64(numbers.count))
+                    var application = SegmentApplication(
+                        segment: number, of: store, to: own, checksBlocks: checksBlocks)
+                    try application.apply(from: 0, durableTo: 0)
+                    report.damage += application.damage
+                    report.segments += 1
+                    report.blocks += application.blocks
+                    report.records += application.records
+                }
+                if isFirst { continue }
+                try asVaultError { () throws(CatalogError) in
+                    var merge = CatalogMerge(of: own, into: catalog)
+                    try merge.run()
+                }
             }
+            if try folderExists(fresh + ".writer") { try removeFolder(fresh + ".writer") }
             try asVaultError { () throws(CatalogError) in try catalog.synchronize() }
         }
         let old = layout.catalog + ".old"

@@ -19,8 +19,20 @@ struct VaultRecovery: ~Copyable {
     }
 
     /// The store of a vault's segment files.
-    static func store(_ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?) -> FileBlockStore {
-        FileBlockStore(SegmentDirectory(path: layout.segments, vault: about.id, blockSize: about.blockSize, keys: keys))
+    static func store(
+        _ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?
+    ) throws(VaultError) -> FileBlockStore {
+        var options = StorageOptions()
+        var remote: RemoteSegments?
+        let backend = try VaultBackend(reading: layout)
+        if let backend {
+            options.segmentBytes = backend.segmentBytes
+            remote = RemoteSegments { () throws(StorageError) in try backend.open() }
+        }
+        return FileBlockStore(
+            SegmentDirectory(
+                path: layout.segments, vault: about.id, blockSize: about.blockSize, options: options, keys: keys,
+                numberBase: backend?.numberBase ?? 0, remote: remote))
     }
 
     /// What protects the catalog of a vault with keys.
@@ -40,7 +52,7 @@ struct VaultRecovery: ~Copyable {
     static func openForWriting(
         _ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?
     ) throws(VaultError) -> Recovered {
-        let store = store(layout, about, keys)
+        let store = try store(layout, about, keys)
         let protection = try protection(layout, keys)
         try requireRoom(catalogRoomBytes, at: layout.root)
         try makeFolder(layout.segments)
@@ -57,12 +69,18 @@ struct VaultRecovery: ~Copyable {
         _ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?
     ) throws(VaultError) -> RocksCatalog {
         let protection = try protection(layout, keys)
+        let store = try store(layout, about, keys)
+        // Of what several writers left, a catalog is made by a rebuild only.
+        let view = try VaultBackend(reading: layout)?.isView ?? false
         do throws(CatalogError) {
             let catalog = try RocksCatalog(path: layout.catalog, mode: .readOnly, protection: protection)
-            if try !isBehind(catalog, store(layout, about, keys)) { return catalog }
+            if view { return catalog }
+            if try !isBehind(catalog, store) { return catalog }
         } catch {
             switch error {
             // A lost catalog is made anew below, and one whose making a crash cut short is finished.
+            case .missing where view, .unfinished where view:
+                throw .catalog("\(layout.root) has no catalog; run `oxbow rebuild --vault \(layout.root)`")
             case .missing, .unfinished: break
             default: throw .catalog(error.description)
             }
@@ -117,7 +135,7 @@ struct VaultRecovery: ~Copyable {
             // The last one's damage is known from resuming, which read all of it.
             if number != numbers.last { tail.damage += application.damage }
         }
-        let highest = max(numbers.last ?? 0, checkpoint.segment)
+        let highest = max(numbers.last ?? 0, checkpoint.segment, store.directory.numberBase)
         return Recovered(
             catalog: catalog, store: store, log: SegmentLog(store: store, resumed: resumed, highestUsed: highest),
             tornBytes: tail.tornBytes, damage: tail.damage)

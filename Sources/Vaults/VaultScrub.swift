@@ -52,7 +52,7 @@ public struct VaultScrub {
         layout = VaultLayout(root: path)
         about = try VaultDescription(reading: layout)
         keys = try VaultKeyring.unlock(layout, about, secret)
-        store = VaultRecovery.store(layout, about, keys)
+        store = try VaultRecovery.store(layout, about, keys)
         fingerprints = try VaultFingerprints(keys: keys)
         digests = try VaultFingerprints(keys: nil)
         pace = ScrubPace(bytesPerSecondMax: options.bytesPerSecondMax)
@@ -153,7 +153,7 @@ public struct VaultScrub {
                 note(
                     ScrubFinding(
                         SegmentDamage(segment: number, path: path, range: page, part: .header, reason: reason)))
-            case .io, .encryption, .poisoned, .alreadySealed: throw .storage(error.description)
+            case .io, .encryption, .poisoned, .alreadySealed, .medium, .taken: throw .storage(error.description)
             case .unsupportedVersion, .otherVault, .otherNumber, .otherProtection, .tooLarge, .unknownCodec:
                 var finding = ScrubFinding(part: .segment, path: path, reason: error.description)
                 finding.segment = number

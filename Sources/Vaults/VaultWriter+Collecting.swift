@@ -14,6 +14,7 @@ extension VaultWriter {
     /// Begins a collection. `now` is what retention judges by, nanoseconds since 1970 UTC. Throws when the log cannot be
     /// rolled: then nothing was begun.
     public mutating func beginCollection(_ options: CollectionOptions, now: UInt64) throws(VaultError) {
+        if backend != nil { throw VaultBackend.refusal(layout, "collections are not made there yet") }
         try commit()
         if !options.isDryRun { try log.roll() }
         collection = Collection(options, now: now, blocks: catalog.statistics.blocks)

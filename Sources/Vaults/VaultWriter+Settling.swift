@@ -105,6 +105,11 @@ extension VaultWriter {
     /// Commits what is left and leaves the catalog with nothing to replay.
     public mutating func close() throws(VaultError) {
         try commit()
+        if backend != nil {
+            try log.roll()
+            handOver()
+        }
         try asVaultError { () throws(CatalogError) in try catalog.synchronize() }
+        try finishSending()
     }
 }

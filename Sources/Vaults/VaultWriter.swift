@@ -24,6 +24,13 @@ public struct VaultWriter: ~Copyable {
     /// The buffers that batches come in.
     public let pool: BlockPool
 
+    /// Sends sealed segments to the medium of a vault that has one.
+    private let uploader: SegmentUploader?
+    /// What the vault says of its medium.
+    let backend: VaultBackend?
+    /// Says that the run is to end: then waiting for a medium that does not get on is given up.
+    public var givesUp: @Sendable () -> Bool = { false }
+
     private let lock: VaultLock
     /// When to commit; may be changed between two batches.
     public var durability: Durability
@@ -60,6 +67,8 @@ public struct VaultWriter: ~Copyable {
         let layout = VaultLayout(root: path)
         try VaultLifecycle.prepareFolder(layout)
         let lock = try VaultLock(layout)
+        let backend = try VaultBackend(reading: layout)
+        if backend?.isView ?? false { throw VaultBackend.refusal(layout, "this folder only reads it") }
         let about = try VaultLifecycle.describe(
             layout, blockSize: blockSize, compression: compression, secret: secret)
         let keys = try VaultKeyring.unlock(layout, about, secret)
@@ -71,11 +80,18 @@ public struct VaultWriter: ~Copyable {
             throw .encryption(error.description)
         }
         let recovered = try VaultRecovery.openForWriting(layout, about, keys)
+        let open = recovered.log.openNumber
+        let segments = recovered.store
+        let sender = try backend.map { backend throws(VaultError) in
+            try SegmentUploader(segments, backend, layout, open: open)
+        }
         let catalog = recovered.catalog
         let store = recovered.store
         counters.tornBytes = recovered.tornBytes
         damage = recovered.damage
         log = recovered.log
+        uploader = sender
+        self.backend = backend
         self.layout = layout
         self.about = about
         self.lock = lock
@@ -107,6 +123,7 @@ public struct VaultWriter: ~Copyable {
             hasForgottenDamaged = true
             try forgetDamaged()
         }
+        try waitForRoom(of: batch)
         var batch = batch
         try asVaultError { () throws(EncryptionError) in try VaultFingerprints.key(&batch.blocks, keys) }
         try storeBlocks(of: batch)
@@ -125,12 +142,14 @@ public struct VaultWriter: ~Copyable {
 
     /// Commits when enough bytes or time have gathered; call it on idle too.
     public mutating func commitIfDue() throws(VaultError) {
+        try sealAged()
         guard log.unsyncedBytes > 0 || ledger.pendingBytes > 0 else {
             lastCommit = monotonicClock()
             return
         }
-        if log.unsyncedBytes + UInt64(ledger.pendingBytes) >= durability.commitBytes
-            || monotonicClock() - lastCommit >= durability.commitNanoseconds
+        let bounds = effectiveDurability
+        if log.unsyncedBytes + UInt64(ledger.pendingBytes) >= bounds.commitBytes
+            || monotonicClock() - lastCommit >= bounds.commitNanoseconds
         {
             try commit()
         }
@@ -156,6 +175,7 @@ public struct VaultWriter: ~Copyable {
         }
         guard log.unsyncedBytes > 0 else { return }
         try log.sync()
+        if backend?.acknowledgement == .remote { try storeRemotely() }
         // The catalog's own log takes the same records, and its tables once more, now or later.
         let recordBytes = mutations.reduce(0) { $0 + UInt64($1.key.count + ($1.value?.count ?? 0)) }
         let room = 2 * (recordBytes + UInt64(unpublished.count) * Self.indexRowBytes)
@@ -172,7 +192,19 @@ public struct VaultWriter: ~Copyable {
         counters.commitNanoseconds &+= lastCommit &- began
         if commitDurations.count < Self.commitDurationsMax { commitDurations.append(lastCommit &- began) }
         try log.rollIfFull()
+        handOver()
     }
+
+    /// Gives the uploader what was sealed.
+    mutating func handOver() {
+        for segment in log.takeSealed() { uploader?.take(segment.number, size: segment.size) }
+    }
+
+    /// How the sending to the vault's medium is doing; nil for a vault without one.
+    public var uploadStatus: UploadStatus? { uploader?.status }
+
+    /// What sends to the medium.
+    var sending: SegmentUploader? { uploader }
 
     /// True for a block that is in the log but not in the index yet.
     func isUnpublished(_ fingerprint: Fingerprint) -> Bool { unpublished[fingerprint] != nil }

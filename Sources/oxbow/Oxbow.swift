@@ -1,5 +1,9 @@
 import ArgumentParser
+import Backends
 import Foundation
+import S3
+import Storage
+import Vaults
 
 /// The program.
 @main
@@ -29,6 +33,9 @@ struct Oxbow: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // A limit on file sizes is an error of write, too.
         signal(SIGXFSZ, SIG_IGN)
+        SegmentMedia.register("s3") { url throws(StorageError) in
+            S3Medium(try S3BackendURL(url, credentials: CredentialChain()))
+        }
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

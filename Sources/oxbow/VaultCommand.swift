@@ -45,14 +45,24 @@ struct VaultInitCommand: ParsableCommand {
             valueName: "cipher"))
     var encryption: String?
 
+    @OptionGroup(title: "Backend") var backend: BackendOptions
+
     func run() throws {
         let size = try blockSize.map { text in
             try BlockSize(bytes: Int(clamping: IngestOptions.size(text, "--block-size")))
         }
         let path = try vault.path()
-        let about = try VaultLifecycle.create(
-            at: path, blockSize: size, compression: try compression.map { try IngestOptions.compression($0) },
-            secret: try secret())
+        let method = try compression.map { try IngestOptions.compression($0) }
+        let about: VaultDescription
+        if let settings = try backend.settings() {
+            let made = try VaultLifecycle.create(
+                at: path, backend: settings, blockSize: size, compression: method, secret: try secret())
+            about = made.about
+            Terminal.note(
+                made.isJoined ? "one more writer of the vault in \(settings.url)" : "vault in \(settings.url)")
+        } else {
+            about = try VaultLifecycle.create(at: path, blockSize: size, compression: method, secret: try secret())
+        }
         Terminal.note(
             "vault \(path), \(about.blockSize) blocks, compression \(about.compression), "
                 + (about.isEncrypted
@@ -104,6 +114,14 @@ struct VaultInfoCommand: ParsableCommand {
             used         \(ByteText.text(line.used_bytes))\(line.quota_bytes.map { " of \(ByteText.text($0)) (quota)" } ?? "")
             writer       \(line.writer ?? "none")
             """)
+        if let backend = line.backend {
+            try Terminal.print(
+                """
+                backend      \(backend)
+                as writer    \(line.backend_writer ?? "none: this folder only reads")
+                waiting      \(line.segments_waiting), \(ByteText.text(line.segment_bytes_waiting))
+                """)
+        }
     }
 }
 
@@ -125,6 +143,10 @@ private struct VaultLine: Encodable {
     var used_bytes: UInt64
     var quota_bytes: UInt64?
     var writer: String?
+    var backend: String?
+    var backend_writer: String?
+    var segments_waiting: Int
+    var segment_bytes_waiting: UInt64
 
     init(path: String, _ found: VaultInformation) {
         self.path = path
@@ -143,6 +165,10 @@ private struct VaultLine: Encodable {
         used_bytes = found.usedBytes
         quota_bytes = found.about.quotaBytes
         writer = found.writer
+        backend = found.backend?.url
+        backend_writer = found.backend?.writerName
+        segments_waiting = found.segmentsWaiting
+        segment_bytes_waiting = found.segmentBytesWaiting
     }
 }
 
