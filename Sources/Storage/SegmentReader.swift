@@ -60,7 +60,7 @@ public final class SegmentReader: Sendable {
     init(
         salvaging path: String, header: SegmentHeader, options: StorageOptions, keys: VaultKeys?
     ) throws(StorageError) {
-        file = try OpenFile(path, flags: O_RDONLY)
+        file = .file(try OpenFile(path, flags: O_RDONLY))
         self.header = header
         self.options = options
         self.keys = keys

@@ -2,6 +2,7 @@ public import Catalog
 internal import NIOCore
 internal import NIOHTTP1
 internal import Objects
+public import S3
 public import Vaults
 
 /// The cloud that objects came from, as a source of bytes that the vault lacks: conditional range GETs, so that nothing is taken
