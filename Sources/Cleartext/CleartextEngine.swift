@@ -69,6 +69,8 @@ public struct CleartextEngine<Sink: StreamSink & ~Copyable>: ~Copyable, StreamSi
             if flow.waitsBy != (flow.session.clientRandom, flow.session.transcriptHash) { waiting.remove(number) }
             return settle(flow, at: since)
         }
+        // Some lines of a log may come before others, and this can be begun only once.
+        guard flow.hasAllSecrets(desk.store) else { return }
         // Its slot has another flow by now: what waited passes under one of its own, from beginning to end.
         flow.handle = FlowHandle(slot: Int32(clamping: kinds.count), number: number)
         sink.open(flow.handle, flow.description, flow.opening)

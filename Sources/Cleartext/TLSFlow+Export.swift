@@ -51,6 +51,12 @@ extension TLSFlow {
             shown.labels = []
         }
         guard !shown.labels.contains(label) else { return }
+        if session.isVersion13, case .held = shown.place {
+            // A reader of one pass looks a direction's secret up where its keys change, which is in what is held: the other
+            // direction's must be there too by then, and its line of the log may come later.
+            let other: SecretLabel = label == .clientApplication ? .serverApplication : .clientApplication
+            guard !desk.store.secrets(other, random, transcript: session.transcriptHash).isEmpty else { return }
+        }
         var matched: [MatchedSecret] = []
         if session.isVersion13 {
             let labels: [SecretLabel] = [

@@ -12,6 +12,13 @@ extension TLSFlow {
     /// True when something waits.
     var isWaiting: Bool { reason == nil && (awaitsKey || !parked.isEmpty) }
 
+    /// True when the secrets are known that a connection needs from its first data to its last. Those of the handshake come
+    /// before them in every log, or not at all, and can be done without.
+    func hasAllSecrets(_ store: SecretStore) -> Bool {
+        guard session.isVersion13, let random = session.clientRandom else { return true }
+        return [SecretLabel.clientApplication, .serverApplication].allSatisfy { !store.secrets($0, random, transcript: session.transcriptHash).isEmpty }
+    }
+
     /// Keeps ciphertext for later.
     func park(
         _ bytes: RawSpan, _ half: HalfConnection, _ offset: UInt64, _ context: SegmentContext,

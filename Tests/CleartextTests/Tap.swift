@@ -104,9 +104,9 @@ struct Tap: ~Copyable {
 
     init(
         _ secrets: [SecretEvent] = [], limits: CleartextLimits = CleartextLimits(), startedMidStream: Bool = false,
-        expectsSecrets: Bool = true
+        expectsSecrets: Bool = true, export: (any CleartextExport)? = nil
     ) {
-        engine = CleartextEngine(sink: Recorder(), limits: limits, expectsSecrets: expectsSecrets)
+        engine = CleartextEngine(sink: Recorder(), limits: limits, expectsSecrets: expectsSecrets, export: export)
         engine.take(secrets)
         open(flow, startedMidStream: startedMidStream)
     }
