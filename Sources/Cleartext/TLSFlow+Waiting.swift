@@ -16,7 +16,9 @@ extension TLSFlow {
     /// before them in every log, or not at all, and can be done without.
     func hasAllSecrets(_ store: SecretStore) -> Bool {
         guard session.isVersion13, let random = session.clientRandom else { return true }
-        return [SecretLabel.clientApplication, .serverApplication].allSatisfy { !store.secrets($0, random, transcript: session.transcriptHash).isEmpty }
+        return [SecretLabel.clientApplication, .serverApplication].allSatisfy {
+            !store.secrets($0, random, transcript: session.transcriptHash).isEmpty
+        }
     }
 
     /// Keeps ciphertext for later.
