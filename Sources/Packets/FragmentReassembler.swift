@@ -34,6 +34,20 @@ struct FragmentReassembler: ~Copyable {
     /// Finished and refused ones, remembered for their copies and leftovers.
     private var closed = Queue()
     private var now: UInt64 = 0
+    /// Fragments of IPv4 by sender so far.
+    private var sent: [Sender: UInt64] = [:]
+
+    private struct Sender: Hashable {
+        var address: IPAddress
+        var tenant: UInt32
+    }
+
+    /// Identifications of IPv4 come again soon, each connection counting for itself. What waits while its sender sends more
+    /// than this many other fragments is another datagram's: what Linux takes for the limit (`ipfrag_max_dist` in its
+    /// ip-sysctl documentation), so that what the receiver put together is put together here.
+    private static let distanceMax: UInt64 = 64
+    /// Senders that are counted; then counting begins anew.
+    private static let sendersMax = 16_384
 
     init(limits: FragmentLimits) { self.limits = limits }
 
@@ -47,7 +61,14 @@ struct FragmentReassembler: ~Copyable {
     ) -> Outcome {
         now = max(now, time)
         expire()
+        let number = count(fragment.key)
+        if let place = places[fragment.key], number > datagrams[Int(place)].number,
+            number - datagrams[Int(place)].number > Self.distanceMax, !datagrams[Int(place)].isFinished
+        {
+            forget(place, .fragmentIncomplete)
+        }
         if let place = places[fragment.key] {
+            datagrams[Int(place)].number = number
             switch datagrams[Int(place)].state {
             case .refused(let fault): return .dropped(fault)
             case .finished where datagrams[Int(place)].holdsCopy(of: fragment, content):
@@ -57,7 +78,17 @@ struct FragmentReassembler: ~Copyable {
             }
         }
         let place = begin(fragment.key)
+        datagrams[Int(place)].number = number
         return grow(place, fragment, content, refusal, &buffer)
+    }
+
+    /// Counts a fragment of IPv4; 0 for IPv6, whose identifications do not come again so soon.
+    private mutating func count(_ key: FragmentKey) -> UInt64 {
+        guard key.source.isIPv4 else { return 0 }
+        if sent.count >= Self.sendersMax { sent.removeAll(keepingCapacity: true) }
+        let number = sent[Sender(address: key.source, tenant: key.tenant), default: 0] + 1
+        sent[Sender(address: key.source, tenant: key.tenant)] = number
+        return number
     }
 
     /// Gives up everything: the capture ended.

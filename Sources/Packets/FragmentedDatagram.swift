@@ -56,6 +56,8 @@ struct FragmentedDatagram {
     var bytes: [UInt8] = []
     /// Where the datagram ends, once its last fragment came.
     var end: Int?
+    /// How many fragments its sender had sent when the latest of its own came.
+    var number: UInt64 = 0
     /// Neighbours in its queue, in the order of ``since``; -1 at the ends.
     var earlier: Int32 = -1
     var later: Int32 = -1
@@ -67,6 +69,9 @@ struct FragmentedDatagram {
         self.key = key
         self.since = since
     }
+
+    /// True when it was delivered.
+    var isFinished: Bool { if case .finished = state { true } else { false } }
 
     /// True when a fragment with these bytes came before.
     func holdsCopy(of fragment: Fragment, _ content: borrowing RawSpan) -> Bool {

@@ -52,6 +52,21 @@ import Testing
         #expect(result.counts.total == 0)
     }
 
+    @Test func `what was lost long before does not mix with another datagram of the same identification`() {
+        var other = builder()
+        other.payload.reverse()
+        let lost = fragments(builder(), size: 400)[0]
+        // Of each of the others, one fragment is missing too.
+        func between(_ count: Int) -> [[UInt8]] {
+            (0..<count).map { Wrapping.fragments(of: builder().ethernet, size: 400, identification: UInt16(1000 + $0))[0] }
+        }
+        let far = Decapsulation([lost] + between(65) + fragments(other, size: 400))
+        #expect(far.found.map(\.payload) == [other.payload])
+        // The rest of a datagram may come late.
+        let near = Decapsulation([lost] + between(60) + [fragments(builder(), size: 400)[1]])
+        #expect(near.found.map(\.payload) == [builder().payload])
+    }
+
     @Test func `IPv4 fragments may overlap with equal bytes, as when copies were cut differently`() {
         let builder = builder()
         let mixed = [fragments(builder, size: 128), fragments(builder, size: 200)].flatMap { $0 }
