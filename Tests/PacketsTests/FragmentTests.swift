@@ -58,7 +58,9 @@ import Testing
         let lost = fragments(builder(), size: 400)[0]
         // Of each of the others, one fragment is missing too.
         func between(_ count: Int) -> [[UInt8]] {
-            (0..<count).map { Wrapping.fragments(of: builder().ethernet, size: 400, identification: UInt16(1000 + $0))[0] }
+            (0..<count).map { number in
+                Wrapping.fragments(of: builder().ethernet, size: 400, identification: UInt16(1000 + number))[0]
+            }
         }
         let far = Decapsulation([lost] + between(65) + fragments(other, size: 400))
         #expect(far.found.map(\.payload) == [other.payload])
