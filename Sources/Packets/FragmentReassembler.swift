@@ -34,20 +34,23 @@ struct FragmentReassembler: ~Copyable {
     /// Finished and refused ones, remembered for their copies and leftovers.
     private var closed = Queue()
     private var now: UInt64 = 0
-    /// Fragments of IPv4 by sender so far.
-    private var sent: [Sender: UInt64] = [:]
+    /// Fragments of IPv4 so far, by sender and receiver: a receiver counts only what comes to it, a tap sees more.
+    private var sent: [Pair: UInt64] = [:]
 
-    private struct Sender: Hashable {
-        var address: IPAddress
+    private struct Pair: Hashable {
+        var source: IPAddress
+        var destination: IPAddress
         var tenant: UInt32
+
+        init(_ key: FragmentKey) { (source, destination, tenant) = (key.source, key.destination, key.tenant) }
     }
 
-    /// Identifications of IPv4 come again soon, each connection counting for itself. What waits while its sender sends more
-    /// than this many other fragments is another datagram's: what Linux takes for the limit (`ipfrag_max_dist` in its
+    /// Identifications of IPv4 come again soon, each connection counting for itself. What waits while its sender sends the
+    /// receiver more than this many other fragments is another datagram's: what Linux takes for the limit (`ipfrag_max_dist` in its
     /// ip-sysctl documentation), so that what the receiver put together is put together here.
     private static let distanceMax: UInt64 = 64
-    /// Senders that are counted; then counting begins anew.
-    private static let sendersMax = 16_384
+    /// Pairs that are counted; then counting begins anew.
+    private static let pairsMax = 16_384
 
     init(limits: FragmentLimits) { self.limits = limits }
 
@@ -85,10 +88,9 @@ struct FragmentReassembler: ~Copyable {
     /// Counts a fragment of IPv4; 0 for IPv6, whose identifications do not come again so soon.
     private mutating func count(_ key: FragmentKey) -> UInt64 {
         guard key.source.isIPv4 else { return 0 }
-        if sent.count >= Self.sendersMax { sent.removeAll(keepingCapacity: true) }
-        let number = sent[Sender(address: key.source, tenant: key.tenant), default: 0] + 1
-        sent[Sender(address: key.source, tenant: key.tenant)] = number
-        return number
+        if sent.count >= Self.pairsMax { sent.removeAll(keepingCapacity: true) }
+        sent[Pair(key), default: 0] += 1
+        return sent[Pair(key), default: 0]
     }
 
     /// Gives up everything: the capture ended.

@@ -56,7 +56,7 @@ struct FragmentedDatagram {
     var bytes: [UInt8] = []
     /// Where the datagram ends, once its last fragment came.
     var end: Int?
-    /// How many fragments its sender had sent when the latest of its own came.
+    /// How many fragments its sender had sent to its receiver when the latest of its own came.
     var number: UInt64 = 0
     /// Neighbours in its queue, in the order of ``since``; -1 at the ends.
     var earlier: Int32 = -1

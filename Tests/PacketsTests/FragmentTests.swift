@@ -67,6 +67,14 @@ import Testing
         // The rest of a datagram may come late.
         let near = Decapsulation([lost] + between(60) + [fragments(builder(), size: 400)[1]])
         #expect(near.found.map(\.payload) == [builder().payload])
+        // What goes to others does not count: each receiver puts together what comes to it.
+        let elsewhere = between(200).map { frame in
+            var frame = frame
+            frame[33] ^= 0x55
+            return frame
+        }
+        let crowded = Decapsulation([lost] + elsewhere + [fragments(builder(), size: 400)[1]])
+        #expect(crowded.found.map(\.payload) == [builder().payload])
     }
 
     @Test func `IPv4 fragments may overlap with equal bytes, as when copies were cut differently`() {
