@@ -53,6 +53,7 @@ public struct VaultExport: ~Copyable {
     private let reopen: () throws -> VaultReader
     private var writer: VaultWriter
     private let options: ExportOptions
+    private let hasher: BlockHasher
     private var report = ExportReport()
     /// Versions that were added and are not read back yet.
     private var added: [VersionID] = []
@@ -60,6 +61,7 @@ public struct VaultExport: ~Copyable {
     /// An export of the vault that `reopen` opens into the folder `path`.
     public init(to path: String, options: ExportOptions, reopen: @escaping () throws -> VaultReader) throws {
         let source = try reopen()
+        let hasher = try BlockHasher()
         let layout = VaultLayout(root: path)
         if let about = try? VaultDescription(reading: layout), about.id == source.about.id {
             throw VaultError.sameVault(path: path)
@@ -71,6 +73,7 @@ public struct VaultExport: ~Copyable {
         self.source = source
         self.reopen = reopen
         self.options = options
+        self.hasher = hasher
     }
 
     /// Runs it. `progress` is called for each version with the number of versions done and of bytes read.
@@ -170,7 +173,7 @@ public struct VaultExport: ~Copyable {
         guard !cutter.blocks.isEmpty else { return }
         var batch = IngestBatch()
         batch.blocks = cutter.blocks
-        try OpenSSLBlockHasher().hash(&batch.blocks, in: writer.pool)
+        hasher.hash(&batch.blocks, in: writer.pool)
         try asVaultError { () throws(EncryptionError) in try VaultFingerprints.key(&batch.blocks, writer.keys) }
         try writer.storeBlocks(of: batch)
         let extents = batch.blocks.map { Extent(offset: $0.offset, length: $0.length, fingerprint: $0.fingerprint) }
