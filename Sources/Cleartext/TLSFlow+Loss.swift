@@ -60,13 +60,14 @@ extension TLSFlow {
         reportLoss(half, count, bytes: bytes, endsAt: end, cause, context, &sink, &desk)
     }
 
-    /// Tells the sink what of the cleartext is missing: exactly, where that can be known.
+    /// Tells the sink what of the cleartext is missing: exactly, where that can be known. `count` is that of the lost records,
+    /// nil when it is not known.
     ///
     /// AEAD adds the same to every record, so what records of a known number and size held is known as well, if all of it
     /// was application data without padding. That is taken for granted once application data was seen and padding was
     /// not: a KeyUpdate would have changed the keys, and tickets come before the first data.
     private func reportLoss<Sink: StreamSink & ~Copyable>(
-        _ half: TLSHalf, _ count: UInt64, bytes: UInt64, endsAt end: UInt64, _ cause: GapCause,
+        _ half: TLSHalf, _ count: UInt64?, bytes: UInt64, endsAt end: UInt64, _ cause: GapCause,
         _ context: SegmentContext, _ sink: inout Sink, _ desk: inout CleartextDesk
     ) {
         defer { half.mark(end) }
@@ -74,7 +75,7 @@ extension TLSFlow {
         noteDelivery(&desk)
         let place = translated(context, half)
         let start = half.clearNext
-        if let keys = half.keys, keys.protection.suite.algorithm.isAEAD, half.hasData, !half.pads {
+        if let count, let keys = half.keys, keys.protection.suite.algorithm.isAEAD, half.hasData, !half.pads {
             let overhead = count * UInt64(RecordHeader.length + keys.protection.overhead)
             if bytes >= overhead {
                 half.clearNext += bytes - overhead
@@ -90,6 +91,29 @@ extension TLSFlow {
         sink.gapOfUnknownLength(handle, half.half, at: start, next: half.clearNext, cause: cause, place)
     }
 
+    /// Says what a half lost as soon as the other one answers it, when nothing behind the loss can be read yet.
+    ///
+    /// Whose message a message answers is told by what it acknowledges (RFC 9293 §3.4), and that shall be the end of what
+    /// was lost, not its beginning: so the loss has to be told first. How many records were lost is not known before the
+    /// next one is found, unless one was seen that does not open, or there was no room for two. HTTP/2 answers by stream and not by place, and there an inexact gap
+    /// would harm bodies under way.
+    func settleLoss<Sink: StreamSink & ~Copyable>(
+        _ half: TLSHalf, acknowledgedBy other: SegmentContext, _ sink: inout Sink, _ desk: inout CleartextDesk
+    ) {
+        guard half.phase == .searching, half.next > half.lossStart,
+            half.searched + RecordHeader.length > half.partial.count, half.epoch == .application,
+            half.isSequenceKnown, session.applicationProtocol != "h2",
+            let keys = half.keys, let acknowledged = other.acknowledged, acknowledged >= half.next
+        else { return }
+        let lost = half.next - half.lossStart
+        let isOne = lost == half.failedLength || lost < 2 * UInt64(RecordHeader.length + keys.protection.overhead)
+        let place = SegmentContext(time: other.time, packet: other.packet, acknowledged: nil)
+        reportLoss(half, isOne ? 1 : nil, bytes: lost, endsAt: half.next, half.lossCause, place, &sink, &desk)
+        half.uncounted += lost
+        half.lossStart = half.next
+        half.clearPartial()
+    }
+
     // MARK: Searching
 
     /// Looks for the next record from here on.
@@ -99,6 +123,8 @@ extension TLSFlow {
         half.phase = .searching
         half.lossStart = start
         half.lossCause = cause
+        half.failedLength = 0
+        half.uncounted = 0
         half.trials = 0
     }
 
@@ -124,13 +150,14 @@ extension TLSFlow {
             if RecordHeader.isPossible(span, at: end) {
                 let record = span.extracting(offset..<end)
                 if half.epoch == .plain {
-                    if end < bytes.count || isLast || header.type == RecordHeader.Kind.handshake {
+                    // A record that fills what came is no chance.
+                    if end < bytes.count || isLast || offset == 0 || header.type == RecordHeader.Kind.handshake {
                         return resume(half, bytes, at: offset, nil, context, &sink, &desk)
                     }
                     break
                 }
                 let lost = half.partialStart &+ UInt64(offset) &- half.lossStart
-                if let found = find(half, record, lost: lost, &desk) {
+                if let found = find(half, record, lost: half.uncounted &+ lost, &desk) {
                     return resume(half, bytes, at: offset, found, context, &sink, &desk)
                 }
                 guard half.block == .none else { break }
@@ -247,17 +274,18 @@ extension TLSFlow {
             let isFinishedOnly = !session.isVersion13 && half.keys == nil && found.sequence <= 1
             if isSameKeys, half.isSequenceKnown { desk.counters.lostRecords += found.sequence - half.sequence }
             if lost > 0, !isHandshake, !isFinishedOnly {
-                let isExact = isSameKeys && half.isSequenceKnown
-                if !isExact { half.hasData = false }
+                let isExact = isSameKeys && half.isSequenceKnown && half.uncounted == 0
+                if !isSameKeys || !half.isSequenceKnown { half.hasData = false }
                 // Finding the room's content was before: it must outlive the sink's call, which reads no records.
                 reportLoss(
-                    half, isExact ? found.sequence - half.sequence : 0, bytes: lost, endsAt: recordStart,
+                    half, isExact ? found.sequence - half.sequence : nil, bytes: lost, endsAt: recordStart,
                     half.lossCause, first, &sink, &desk)
             }
             half.keys = found.keys
             half.epoch = found.epoch
             half.sequence = found.sequence + 1
             half.isSequenceKnown = true
+            half.uncounted = 0
             position += length
             take(half, found.opened, endsAt: recordStart &+ UInt64(length), first, first, &sink, &desk)
         }

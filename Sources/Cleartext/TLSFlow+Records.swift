@@ -15,6 +15,7 @@ extension TLSFlow {
             // RFC 8446 §5: a ChangeCipherSpec for middleboxes, or an alert of a party that has no keys yet.
             return true
         }
+        settleLoss(self.half(half.half.opposite), acknowledgedBy: first, &sink, &desk)
         switch open(half, record, &desk) {
         case .opened(let opened): take(half, opened, endsAt: end, first, last, &sink, &desk)
         case .blocked(let block):
@@ -25,6 +26,7 @@ extension TLSFlow {
             // Damaged, or behind bytes that were lost unnoticed.
             desk.counters.failedRecords += 1
             beginSearch(half, from: end &- UInt64(record.byteCount), .framingLost)
+            half.failedLength = UInt64(record.byteCount)
         }
         return true
     }

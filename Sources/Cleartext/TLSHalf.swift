@@ -82,6 +82,10 @@ final class TLSHalf {
     /// Where the loss began that is being searched behind, and why.
     var lossStart: UInt64 = 0
     var lossCause = GapCause.notCaptured
+    /// Bytes of the whole record at the loss's beginning that could not be opened; 0 when the loss began otherwise.
+    var failedLength: UInt64 = 0
+    /// Lost bytes before that which were reported already, though how many records they were is not known yet.
+    var uncounted: UInt64 = 0
     /// Bytes of `partial` that no record can begin in.
     var searched = 0
     /// Attempts since the loss.

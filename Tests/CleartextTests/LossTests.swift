@@ -38,7 +38,9 @@ import Testing
         let ranges = clearRanges(conversation, ofClient: isClient)
         let said = isClient ? conversation.client : conversation.server
         let total = try #require(ranges.last).record.upperBound
-        let wire = conversation.flights.filter { $0.isClient == isClient }.flatMap(\.bytes)
+        let flights = conversation.flights.filter { $0.isClient == isClient }.map(\.bytes)
+        let wire = Array(flights.joined())
+        let flightEnds = flights.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) }
         let first = try #require(ranges.first { wire[$0.record.lowerBound] == 23 }).record.lowerBound
         var generator = SeededGenerator(seed: 7)
         for start in stride(from: first, to: total, by: 61) {
@@ -55,9 +57,11 @@ import Testing
             #expect(heard.isOrdered, "\(lost)")
             let other = isClient ? conversation.server : conversation.client
             #expect(tap.heard(!isClient).content == other, "\(lost)")
-            // Behind application data the place of everything is known exactly.
+            // Behind application data the place of everything is known exactly, unless the other side had answered before
+            // the next record came that could be counted from.
             let isBehindData = (ranges.first { !$0.clear.isEmpty }?.record.upperBound ?? total) <= lost.lowerBound
-            if conversation.isExact, isBehindData, !conversation.name.contains("updated") {
+            let isAnswered = ranges.contains { $0.record.overlaps(lost) && flightEnds.contains($0.record.upperBound) }
+            if conversation.isExact, isBehindData, !isAnswered, !conversation.name.contains("updated") {
                 #expect(heard.unknownGaps == 0, "\(lost)")
                 for (offset, byte) in heard.bytes.enumerated() where byte != nil {
                     guard byte == said[offset] else {
@@ -103,7 +107,7 @@ import Testing
     @Test func `and one byte that was damaged costs its record`() {
         var conversation = Conversation.named("v13-aes128-gcm")
         let flight = conversation.flights.lastIndex { $0.isClient && $0.bytes.count > 900 } ?? 0
-        conversation.flights[flight].bytes[40] ^= 1
+        conversation.flights[flight].bytes[60] ^= 1
         var tap = Tap(conversation.secrets)
         tap.play(conversation)
         tap.finish()
@@ -111,6 +115,31 @@ import Testing
         #expect(tap.heard(true).gaps.count == 1)
         #expect(tap.heard(true).gaps.first?.cause == .framingLost)
         #expect(tap.heard(true).bytes.count == conversation.client.count)
+        #expect(tap.heard(false).content == conversation.server)
+    }
+
+    @Test func `and is told before the answer, when it took a flight's end`() throws {
+        let conversation = Conversation.named("v13-aes128-gcm")
+        let asked = try #require(conversation.flights.lastIndex { $0.isClient && $0.bytes.count > 900 })
+        let last = try #require(conversation.records(ofClient: true).last { !$0.isEmpty && $0.count > 900 }).count
+        var tap = Tap(conversation.secrets)
+        for (index, flight) in conversation.flights.enumerated() {
+            guard index == asked else {
+                tap.send(flight.isClient, flight.bytes[...])
+                if index == asked + 1 { #expect(tap.heard(true).unknownGaps + tap.heard(true).gaps.count == 1) }
+                continue
+            }
+            tap.send(true, flight.bytes.dropLast(last))
+            tap.lose(true, last)
+            #expect(tap.heard(true).unknownGaps + tap.heard(true).gaps.count == 0)
+        }
+        tap.finish()
+        let heard = tap.heard(true)
+        #expect(heard.unknownGaps == 1 && heard.gaps.isEmpty && heard.isOrdered)
+        #expect(heard.content == Array(conversation.client.prefix(heard.content.count)))
+        // What the answer acknowledged is behind all that could be missing.
+        let answered = tap.heard(false).acknowledged.last?.1
+        #expect(answered == heard.next)
         #expect(tap.heard(false).content == conversation.server)
     }
 }
