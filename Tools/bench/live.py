@@ -56,6 +56,7 @@ print(sent / (time.monotonic() - began) / 1e6)
 
 SETUPS = [(1, 1), (2, 1), (2, 2)]  # workers, rings
 IDLE_SECONDS = 10
+WARM_UP_RATE = 200  # MB/s: slow enough that the vault gets everything
 CONNECTIONS = int(os.environ.get("CONNECTIONS", 4))
 
 
@@ -115,12 +116,32 @@ class Bench:
         wait_for(process, "tapping")
         return process
 
-    def oxbow(self, rate, workers, rings):
+    def warm_up(self, rate, workers, rings):
+        """Gives the vault all that the clients will send at this rate, and a little more."""
+        slow = min(rate, WARM_UP_RATE)
+        row = self.oxbow(slow, workers, rings, seconds=self.seconds * rate / slow * 1.05 + 1)
+        if row["dropped"]:
+            print(f"  the vault is not quite warm: {row['dropped']} packets were dropped while it was warmed up")
+
+    def disk(self):
+        """MB/s at which the disk takes a gibibyte for good, in pieces of a mebibyte."""
+        piece = os.urandom(1 << 20)
+        path = f"{self.folder}/disk"
+        began = time.monotonic()
+        with open(path, "wb", buffering=0) as file:
+            for _ in range(1024):
+                file.write(piece)
+            os.fsync(file.fileno())
+        rate = (1 << 30) / (time.monotonic() - began) / 1e6
+        os.unlink(path)
+        return rate
+
+    def oxbow(self, rate, workers, rings, seconds=None):
         with open(f"{self.folder}/report", "w+") as report:
             process = self.start(workers, rings, report)
             # Not what the start takes, which times the ways of hashing.
             before = cpu_seconds(process.pid)
-            reached = client(self.other, rate, self.seconds)
+            reached = client(self.other, rate, seconds or self.seconds)
             began = time.monotonic()
             usage = end(process)[1]
             behind = time.monotonic() - began
@@ -180,6 +201,7 @@ def bench(bench, rates, seconds):
     print(f"{'asked':>8} {'reached':>8} {'dropped':>8} {'s of CPU':>8}  MB/s, packets, per GB; {os.cpu_count()} cores")
     print("tcpdump -w /dev/null")
     floor, _ = measure(bench.tcpdump, rates, seconds)
+    disk = bench.disk()
     held, failed = [], False
     for state in ("empty", "warm"):
         for workers, rings in SETUPS:
@@ -188,13 +210,13 @@ def bench(bench, rates, seconds):
 
             def once(rate):
                 if state == "warm":
-                    bench.oxbow(rate, workers, rings)
+                    bench.warm_up(rate, workers, rings)
                 row = bench.oxbow(rate, workers, rings)
                 bench.clear()
                 return row
 
             best, over = measure(once, rates, seconds)
-            held.append((name, best))
+            held.append((name, best, floor / 2 if state == "warm" else min(floor / 2, disk)))
             failed = failed or over
     print("1 Gbit/s (125 MB/s), empty vault")
     for workers, rings in SETUPS:
@@ -207,11 +229,12 @@ def bench(bench, rates, seconds):
     for workers, rings in SETUPS:
         share, peak = bench.idle(workers, rings)
         print(f"  {workers} workers, {rings} rings: {share:.2f} % of a core, peak {peak} MiB")
-    print(f"highest rate without loss, beside {floor:.0f} MB/s of tcpdump -w /dev/null (the bar is 0.5)")
-    for name, best in held:
-        ratio = best / floor if floor else 0
-        print(f"  {ratio:5.2f}  {best:6.0f} MB/s  {name}{' BELOW' * (ratio < 0.5)}")
-        failed = failed or ratio < 0.5
+    print(f"highest rate without loss, beside {floor:.0f} MB/s of tcpdump -w /dev/null and {disk:.0f} MB/s of the disk; "
+          "the bar is half of tcpdump's, and of an empty vault no more than the disk's")
+    for name, best, bar in held:
+        is_below = best < 0.99 * bar
+        print(f"  {best / floor if floor else 0:5.2f}  {best:6.0f} MB/s  {name}{' BELOW' * is_below}")
+        failed = failed or is_below
     return failed
 
 
