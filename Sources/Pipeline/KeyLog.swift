@@ -69,10 +69,9 @@ final class KeyLog {
         return isDone
     }
 
-    /// Opens the file anew by its name and reads it from the start.
+    /// Opens the file anew by its name and reads it from the start. Files that had the name before are read on: a rotation is
+    /// where a signal often comes from, and their last lines may not have been read yet.
     func reopen() {
-        for generation in generations { close(generation) }
-        generations = []
         open()
         tellFault()
     }
@@ -112,6 +111,9 @@ final class KeyLog {
             fault = EISDIR
             Glibc.close(descriptor)
             return
+        }
+        if let same = generations.firstIndex(where: { $0.device == facts.st_dev && $0.inode == facts.st_ino }) {
+            close(generations.remove(at: same))
         }
         generations.append(Generation(descriptor: descriptor, device: facts.st_dev, inode: facts.st_ino))
         if generations.count > Self.generationsMax { close(generations.removeFirst()) }

@@ -1,4 +1,6 @@
+import Capture
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -26,6 +28,15 @@ import Testing
         func move(to name: String) throws {
             try FileManager.default.moveItem(atPath: path, toPath: "\(folder)/\(name)")
         }
+    }
+
+    /// What came out of mailboxes, on any thread.
+    private final class Found: Sendable {
+        private let sets: Mutex<[Set<Int>]>
+
+        init(_ count: Int) { sets = Mutex([Set<Int>](repeating: [], count: count)) }
+        func add(_ numbers: [Int], at index: Int) { sets.withLock { $0[index].formUnion(numbers) } }
+        func numbers(at index: Int) -> Set<Int> { sets.withLock { $0[index] } }
     }
 
     private func line(_ number: Int) -> String {
@@ -124,6 +135,26 @@ import Testing
         #expect(numbers(files.read()) == [2, 4])
     }
 
+    @Test func `opened anew behind a rotation still read what is written to the old file`() throws {
+        let logs = try Logs()
+        try logs.write("\(line(1))\n")
+        var files = try KeyLogFiles([logs.path])
+        #expect(numbers(files.read()) == [1])
+        // As a rotation does that sends SIGHUP: lines that nobody read yet, and programs that have the old file open.
+        try logs.append("\(line(2))\n")
+        try logs.move(to: "keys.log.1")
+        try logs.write("\(line(3))\n")
+        #expect(files.reopen(nil) == [])
+        #expect(Set(numbers(files.read())) == [2, 3])
+        try logs.append("\(line(4))\n", to: "keys.log.1")
+        #expect(numbers(files.read()) == [4])
+        // Removed, and not there when it is opened anew.
+        try FileManager.default.removeItem(atPath: logs.path)
+        #expect(files.reopen(nil) == [])
+        try logs.append("\(line(5))\n", to: "keys.log.1")
+        #expect(numbers(files.read()) == [5])
+    }
+
     @Test func `with garbage of any kind lose only the garbage`() throws {
         let logs = try Logs()
         let garbage = String(repeating: "x", count: 100_000) + "\n\u{0}\u{1}\nCLIENT_RANDOM zz\n\n# comment\n"
@@ -163,5 +194,47 @@ import Testing
         tail.readLast()
         for index in boxes.indices { got[index] += numbers(boxes[index].take()) }
         #expect(got == [[1, 2, 3], [1, 2, 3]])
+    }
+
+    /// What a tap does at the same time: the tail's thread reads, front ends take, the monitor asks for counts, a signal opens the
+    /// logs anew, and the end reads once more. For the thread sanitizer, too.
+    @Test func `lose nothing while they are written, rotated, opened anew and taken by others at the same time`() throws
+    {
+        let logs = try Logs()
+        try logs.write("\(line(1))\n")
+        let tail = KeyLogTail(try KeyLogFiles([logs.path]))
+        let boxes = [SecretMailbox(bell: WakeDescriptor()), SecretMailbox()]
+        for box in boxes { tail.feed(box) }
+        let found = Found(boxes.count)
+        let isOver = StopFlag()
+        let thread = WorkerThread(name: "tail") { tail.run() }
+        var takers = WorkerThreads()
+        for (index, box) in boxes.enumerated() {
+            takers.start(name: "front \(index)") {
+                while !isOver.isRaised {
+                    found.add(numbers(box.take()), at: index)
+                    usleep(500)
+                }
+            }
+        }
+        for number in 2...90 {
+            try logs.append("\(line(number))\n")
+            if number % 30 == 0 {
+                try logs.move(to: "keys.log.\(number)")
+                try logs.write("")
+            }
+            if number % 20 == 0 { tail.reopen(nil) }
+            _ = tail.takeProblems()
+            #expect(tail.unreadableLines == 0)
+        }
+        tail.end()
+        thread.join()
+        tail.readLast()
+        isOver.raise()
+        takers.join()
+        for (index, box) in boxes.enumerated() {
+            found.add(numbers(box.take()), at: index)
+            #expect(Set(1...90).subtracting(found.numbers(at: index)) == [])
+        }
     }
 }
