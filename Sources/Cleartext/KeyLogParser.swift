@@ -14,10 +14,7 @@ public struct KeyLogParser: ~Copyable {
     /// A parser at the start of a log.
     public init() { line.reserveCapacity(Self.lineMax) }
 
-    deinit {
-        var rest = line
-        KeySchedule.wipe(&rest)
-    }
+    deinit { KeySchedule.wipeLast(line) }
 
     /// Reads a piece; each whole line that holds a secret goes to `take`.
     public mutating func read(_ bytes: RawSpan, _ take: (SecretEvent) -> Void) {

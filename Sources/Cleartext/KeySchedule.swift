@@ -90,4 +90,11 @@ enum KeySchedule {
         unsafe bytes.withUnsafeMutableBytes { unsafe OPENSSL_cleanse($0.baseAddress, $0.count) }
         bytes.removeAll(keepingCapacity: true)
     }
+
+    /// Writes over an array that held a secret and that goes with its owner, in the owner's `deinit`. There it cannot be changed,
+    /// and a copy that is wiped would leave the array itself as it was.
+    static func wipeLast(_ bytes: borrowing [UInt8]) {
+        // Safe: nobody reads the array any more, and no other array shares its room.
+        unsafe bytes.withUnsafeBytes { unsafe OPENSSL_cleanse(.init(mutating: $0.baseAddress), $0.count) }
+    }
 }

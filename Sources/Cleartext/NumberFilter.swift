@@ -45,8 +45,7 @@ struct NumberFilter: ~Copyable {
 
     deinit {
         unsafe EVP_CIPHER_CTX_free(context)
-        var rest = output
-        KeySchedule.wipe(&rest)
+        KeySchedule.wipeLast(output)
     }
 
     /// The numbers among ``batch`` from `first` on under which the record may open.

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Cleartext
@@ -6,6 +7,14 @@ import Testing
     private func secret(_ text: String) -> SecretBytes { SecretBytes(hex(text).span.bytes) }
     private func bytes(_ secret: SecretBytes) -> [UInt8] {
         secret.withBytes { pointer in (0..<secret.count).map { pointer[$0] } }
+    }
+
+    @Test func `writes over an array that goes with its owner, and not over a copy of it`() {
+        var generator = SeededGenerator(seed: 8448)
+        let bytes = generator.bytes(64)
+        #expect(bytes.contains { $0 != 0 })
+        KeySchedule.wipeLast(bytes)
+        #expect(bytes.allSatisfy { $0 == 0 })
     }
 
     @Test func `has HKDF of RFC 5869, test case 1`() {
