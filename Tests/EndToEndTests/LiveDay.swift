@@ -68,13 +68,19 @@ final class LiveDay {
 
     /// Every object is as the server has it: those written whole, of those read what was read.
     func expectTruth() throws {
-        let objects = try live()
+        try Self.expect(try live(), held: held, made: made, at: "\(link.server):\(TapRig.port)")
+    }
+
+    /// The same of any objects: `made` is what the clients left, `authority` what they called the server.
+    static func expect(
+        _ objects: [String: TappedObject], held: [String: Held], made: [String: String], at authority: String
+    ) throws {
         #expect(objects.keys.sorted() == held.keys.sorted())
         for (key, truth) in held {
             let object = try #require(objects[key], "\(key)")
             #expect(object.size == truth.size, "\(key)")
             #expect(object.etag == truth.etag.trimmingCharacters(in: ["\""]), "\(key)")
-            #expect(object.name.contains("//\(link.server):\(TapRig.port)/"), "\(object.name)")
+            #expect(object.name.contains("//\(authority)/"), "\(object.name)")
             if key == "seeded/part" {
                 // 1000 to 200999 were read.
                 #expect(object.state == "partial")
@@ -96,8 +102,11 @@ final class LiveDay {
     /// A replay of what tcpdump wrote beside the tap gives the same objects: name, size, state, ETag, gaps, content.
     func expectReplayIsEqual() throws {
         try OxbowProgram.succeed(["replay"] + options + ["--vault", rig.folder / "replayed", rig.folder / "dump.pcap"])
-        let replayed = try rig.verified("replayed")
-        let objects = try live()
+        Self.expectEqual(try live(), replayed: try rig.verified("replayed"))
+    }
+
+    /// A tap and a replay gave the same objects.
+    static func expectEqual(_ objects: [String: TappedObject], replayed: [String: TappedObject]) {
         #expect(replayed.keys.sorted() == objects.keys.sorted())
         for (key, object) in objects { #expect(replayed[key] == object) }
     }

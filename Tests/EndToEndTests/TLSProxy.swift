@@ -15,6 +15,10 @@ final class TLSProxy {
         return nil
     }()
 
+    /// Why nginx can write no key log here; nil when it can.
+    static let keyLogIsMissing: String? =
+        (try? Shell.run(["cc", "-fsyntax-only", LiveProgram.path("keylog.c")])) == nil ? "needs cc and libssl-dev" : nil
+
     static let port13 = 5013
     static let port12 = 5012
     /// The name in the certificate, which clients ask for; one label, in which moto sees no bucket.
@@ -24,8 +28,9 @@ final class TLSProxy {
     private let rig: TapRig
     var certificate: String { rig.folder / "certificate.pem" }
 
-    /// Starts it in the server's namespace and waits until it listens.
-    init(_ rig: TapRig) throws {
+    /// Starts it in the server's namespace and waits until it listens. When `keyLog` is named, `Tests/Live/keylog.c` writes the
+    /// secrets of its connections there, which nginx by itself does not.
+    init(_ rig: TapRig, keyLog: String? = nil) throws {
         self.rig = rig
         let folder = rig.folder
         try Shell.run([
@@ -55,11 +60,18 @@ final class TLSProxy {
             }
             """
         try text.write(toFile: folder / "nginx.conf", atomically: true, encoding: .utf8)
+        var preload: [String] = []
+        if let keyLog {
+            try Shell.run(["cc", "-shared", "-fPIC", "-o", folder / "keylog.so", LiveProgram.path("keylog.c")])
+            preload = ["env", "LD_PRELOAD=\(folder / "keylog.so")", "SSLKEYLOGFILE=\(keyLog)"]
+        }
         process = try RunningProgram(
             "/usr/bin/env",
             [
                 "PATH=\(ProcessInfo.processInfo.environment["PATH"] ?? ""):/usr/sbin", "ip", "netns", "exec",
-                rig.server, "nginx", "-e", folder / "nginx.log", "-c", folder / "nginx.conf",
+                rig.server,
+            ] + preload + [
+                "nginx", "-e", folder / "nginx.log", "-c", folder / "nginx.conf",
             ])
         let process = process
         try rig.waitUntil("nginx listens: \(process.errorsSoFar)") {

@@ -11,6 +11,7 @@ other bytes than it should.
 """
 import concurrent.futures
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -20,10 +21,10 @@ import sys
 import tempfile
 
 ACCESS, SECRET, REGION, BUCKET = "liveaccess", "livesecretlivesecret", "us-east-1", "bucket"
-# Nothing of the machine's own clouds: no profiles, proxies or certificates.
+# Nothing of the machine's own clouds: no profiles or proxies, and no certificates but those that a test names.
 ENVIRONMENT = dict(
-    {name: value for name, value in os.environ.items()
-     if not name.startswith(("AWS_", "RCLONE_")) and not name.lower().endswith("_proxy")},
+    {name: value for name, value in os.environ.items() if name == "AWS_CA_BUNDLE"
+     or not name.startswith(("AWS_", "RCLONE_")) and not name.lower().endswith("_proxy")},
     AWS_ACCESS_KEY_ID=ACCESS, AWS_SECRET_ACCESS_KEY=SECRET, AWS_REGION=REGION, AWS_DEFAULT_REGION=REGION,
     AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_EC2_METADATA_DISABLED="true", AWS_MAX_ATTEMPTS="5")
 # Read only: whole by each client, and a part only.
@@ -134,10 +135,15 @@ class AWSCLI(Client):
 
 
 class Curl(Client):
+    def __init__(self, endpoint, folder):
+        super().__init__(endpoint, folder)
+        # By TLS, HTTP/1.1 and HTTP/2 in turn.
+        self.versions = itertools.cycle(["--http1.1", "--http2"] if endpoint.startswith("https:") else ["--http1.1"])
+
     def curl(self, path, *arguments):
         return self.run([
-            "curl", "--silent", "--show-error", "--fail", "--aws-sigv4", f"aws:amz:{REGION}:s3", "--user",
-            f"{ACCESS}:{SECRET}", *arguments, f"{self.endpoint}/{BUCKET}/{path}"])
+            "curl", "--silent", "--show-error", "--fail", next(self.versions), "--aws-sigv4", f"aws:amz:{REGION}:s3",
+            "--user", f"{ACCESS}:{SECRET}", *arguments, f"{self.endpoint}/{BUCKET}/{path}"])
 
     def day(self):
         for number in range(4):
@@ -179,6 +185,8 @@ class Rclone(Client):
             ENVIRONMENT, RCLONE_CONFIG="/dev/null", RCLONE_CONFIG_OX_TYPE="s3", RCLONE_CONFIG_OX_PROVIDER="Other",
             RCLONE_CONFIG_OX_ENDPOINT=self.endpoint, RCLONE_CONFIG_OX_ACCESS_KEY_ID=ACCESS,
             RCLONE_CONFIG_OX_SECRET_ACCESS_KEY=SECRET, RCLONE_CONFIG_OX_REGION=REGION)
+        # Its S3 library knows only transports of its own here, and stops; Go reads SSL_CERT_FILE.
+        remote.pop("AWS_CA_BUNDLE", None)
         return self.run(
             ["rclone", *arguments, "--s3-upload-cutoff", "5M", "--s3-chunk-size", "5M", "--s3-no-check-bucket"], remote)
 
