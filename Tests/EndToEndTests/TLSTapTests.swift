@@ -14,7 +14,7 @@ struct `A live tap of TLS` {
         curl("curl-empty", 0, "--http2")
         """
 
-    @Test(arguments: [(13, 0), (12, 0), (13, 50), (13, 500), (12, 500), (13, 5_000)])
+    @Test(arguments: [(13, 0), (12, 0), (13, 50), (12, 50), (13, 500), (12, 500), (13, 5_000), (12, 5_000)])
     func `holds what the clients did, however late the key log's lines`(_ version: Int, _ delay: Int) throws {
         let rig = try TapRig()
         let proxy = try TLSProxy(rig)
@@ -54,8 +54,9 @@ struct `A live tap of TLS` {
         let proxy = try TLSProxy(rig)
         let tap = try rig.tap([
             "-i", "vs0", "--keys", rig.folder / "keys.log", "--key-memory", "1MiB", "--statistics", "50ms",
-            "--commit-milliseconds", "100", "--key-wait", "5m",
+            "--commit-milliseconds", "100", "--key-wait", "5m", "--metrics-port", "0",
         ])
+        let dump = try rig.tcpdump("vs0")
         // The handshakes' lines come at once, those for the data only when much has gathered on disk.
         let made = try proxy.s3(
             "put('one', 3000000); parts('two', 12000000); curl('three', 2000000, '--http2')",
@@ -72,19 +73,30 @@ struct `A live tap of TLS` {
         var places = [("the spool", FileManager.default.contents(atPath: spool) ?? Data())]
         try log.write(toFile: rig.folder / "keys.log", atomically: true, encoding: .utf8)
         usleep(300_000)
+        let page = try Shell.run(["ip", "netns", "exec", rig.server, "curl", "-sf", try tap.metricsAddress()])
+        #expect(page.contains("oxbow_tls_flows_total"))
+        try rig.end(tcpdump: dump)
         tap.process.terminate()
         let outcome = tap.wait()
         #expect(outcome.status == 0, "\(outcome.errors)")
-        places += [("the output", outcome.output), ("standard error", Data(outcome.errors.utf8))]
-        let vault = rig.folder / "vault"
-        for file in FileManager.default.enumerator(atPath: vault)?.allObjects as? [String] ?? [] {
-            if let content = FileManager.default.contents(atPath: "\(vault)/\(file)") { places.append((file, content)) }
+        let replay = ["replay", "--vault", rig.folder / "replayed", "--keys", rig.folder / "all.log"]
+        let replays = try [[], ["--json"]].map { try OxbowProgram.succeed(replay + $0 + [rig.folder / "dump.pcap"]) }
+        places.append(("the metrics", Data(page.utf8)))
+        for (place, one) in [("the tap", outcome), ("a replay", replays[0]), ("a replay with --json", replays[1])] {
+            places += [("the output of \(place)", one.output), ("the errors of \(place)", Data(one.errors.utf8))]
+        }
+        for vault in [rig.folder / "vault", rig.folder / "replayed"] {
+            for file in FileManager.default.enumerator(atPath: vault)?.allObjects as? [String] ?? [] {
+                if let content = FileManager.default.contents(atPath: "\(vault)/\(file)") {
+                    places.append((file, content))
+                }
+            }
         }
         #expect(try rig.verified("vault").mapValues(\.sha256) == made.mapValues { $0 })
         let secrets = log.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap {
             $0.split(separator: " ").last
         }
-        #expect(secrets.count > 8 && places.count > 6)
+        #expect(secrets.count > 8 && places.count > 20)
         for secret in secrets {
             let digits = Array(secret)
             let raw = Data(
