@@ -16,6 +16,8 @@ public struct BlockDescriptor: Sendable, BitwiseCopyable {
     public var isKeyed = false
     /// What the buffer's bytes are by now.
     public var form = BlockForm.raw
+    /// True when the index knew the block at ``IngestBatch/lookedUp``.
+    public var isIndexed = false
     /// MD5 of the raw bytes, where the hasher computed it: of short blocks at the beginning of their transfer, which are
     /// likely to be all of an object.
     public var md5: MD5Value?
@@ -43,6 +45,20 @@ public enum IngestStep: Sendable {
     case event(ObjectEvent)
 }
 
+/// A state of a vault's block index, so that what was found in it can be told from what it is by now.
+public struct IndexMoment: Sendable, Hashable, BitwiseCopyable {
+    /// Commits that brought blocks.
+    public var commits: UInt64
+    /// Calls that took blocks away.
+    public var withdrawals: UInt64
+
+    /// A moment of its parts.
+    public init(commits: UInt64, withdrawals: UInt64) {
+        self.commits = commits
+        self.withdrawals = withdrawals
+    }
+}
+
 /// The unit of hand-over between threads: blocks in the order they were cut, and the steps between them.
 public struct IngestBatch: Sendable {
     /// A step and its place: it happens after the first `blocksBefore` blocks of the batch.
@@ -66,6 +82,8 @@ public struct IngestBatch: Sendable {
     public var blocks: [BlockDescriptor] = []
     /// The steps, ascending by place.
     public var steps: [Step] = []
+    /// The state of the index in which all blocks were looked up; nil when nobody did.
+    public var lookedUp: IndexMoment?
     /// Number of the last packet that went into the batch.
     public var lastPacket: UInt64 = 0
     /// Which of several splitters it comes from, from 0.

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+extern int sync_file_range(int descriptor, off_t offset, off_t length, unsigned int flags);
 extern int fallocate(int descriptor, int mode, off_t offset, off_t length);
 extern int renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned int flags);
 extern const char *strerrordesc_np(int error);
@@ -28,6 +29,11 @@ static inline int oxbow_openat(int directory, const char *path, int flags, mode_
 
 static inline int oxbow_fallocate_keep_size(int descriptor, off_t offset, off_t length) {
     return fallocate(descriptor, FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+/// Lets the kernel begin to write a range out, and waits for nothing (sync_file_range(2), SYNC_FILE_RANGE_WRITE).
+static inline int oxbow_begin_writeback(int descriptor, off_t offset, off_t length) {
+    return sync_file_range(descriptor, offset, length, 2);
 }
 
 static const int oxbow_o_direct = __O_DIRECT;

@@ -133,27 +133,28 @@ extension CatalogReading where Self: ~Copyable {
 
     /// Versions with a digest left to check, in the order of keys, behind `last`; at most `max`.
     public func pendingVerification(after last: VersionID? = nil, max: Int) throws(CatalogError) -> [VersionID] {
-        try pending(after: last, max: max) { $0.verificationPlan != nil }
+        try pending(after: last, max: max, where: \.mayNeedCheck) { $0.verificationPlan != nil }
     }
 
     /// Versions with pieces that could become whole blocks, in the order of keys, behind `last`; at most `max`.
     public func pendingRegrid(after last: VersionID? = nil, max: Int) throws(CatalogError) -> [VersionID] {
-        try pending(after: last, max: max) { $0.needsRegrid }
+        try pending(after: last, max: max, where: \.mayNeedRegrid) { $0.needsRegrid }
     }
 
     /// Copies whose sources may have more by now, in the order of keys, behind `last`; at most `max`.
     public func pendingCopies(after last: VersionID? = nil, max: Int) throws(CatalogError) -> [VersionID] {
-        try pending(after: last, max: max) { $0.copySource != nil }
+        try pending(after: last, max: max, where: \.isCopy) { $0.copySource != nil }
     }
 
     private func pending(
-        after last: VersionID?, max: Int, where isPending: (VersionRecord) -> Bool
+        after last: VersionID?, max: Int, where mayBePending: (VersionGlance) -> Bool,
+        _ isPending: (VersionRecord) -> Bool
     ) throws(CatalogError) -> [VersionID] {
         var pending: [VersionID] = []
         let lastKey = last.map(CatalogKey.version)
         try scan(.versions, prefix: [], from: lastKey) { (key, value) throws(CatalogError) in
             guard pending.count < max else { return .stop }
-            guard key != lastKey else { return .next }
+            guard key != lastKey, mayBePending(try VersionGlance(bytes: value)) else { return .next }
             let version = try VersionRecord(id: try CatalogKey.versionID(decoding: key), decoding: value)
             if version.isPresent, isPending(version) { pending.append(version.id) }
             return .next

@@ -39,6 +39,13 @@ extension Ledger {
         if try self.value(of: key, in: table) != value { overlay.set(key, in: table, value) }
     }
 
+    /// The same for a row of a name's own, which cannot be there when the name is new: that spares a look-up.
+    mutating func put(
+        _ key: [UInt8], in table: CatalogTable, _ value: [UInt8], of context: borrowing NameContext
+    ) throws(CatalogError) {
+        if context.isNew { overlay.set(key, in: table, value) } else { try put(key, in: table, value) }
+    }
+
     /// Adds a row to the history of a name and drops the oldest beyond the limit.
     mutating func note(_ record: HistoryRecord, in context: inout NameContext) throws(CatalogError) {
         guard limits.historyPerNameMax > 0 else { return }

@@ -136,9 +136,9 @@ extension Ledger {
     /// Writes a version's row and what depends on it, and queues the work it needs.
     mutating func write(_ version: VersionRecord, in context: inout NameContext) throws(CatalogError) {
         let suffix = CatalogKey.versionSuffix(time: version.time, tag: version.id.tag)
-        try put(context.key + suffix, in: .versions, version.encoded)
+        try put(context.key + suffix, in: .versions, version.encoded, of: context)
         if let versionID = version.versionID, case .versionID = VersionTag(versionID: versionID, etag: nil) {
-            try put(CatalogKey.alias(context.key, versionID: versionID), in: .aliases, suffix)
+            try put(CatalogKey.alias(context.key, versionID: versionID), in: .aliases, suffix, of: context)
         }
         if context.record.newest.isEmpty || SortedRows<Void>.compare(suffix, context.record.newest) < 0 {
             context.record.newest = suffix

@@ -7,11 +7,6 @@ struct Overlay {
         var take: UInt64
     }
 
-    private struct Key {
-        var table: CatalogTable
-        var key: [UInt8]
-    }
-
     /// Readers must see a row whose pages are there, whatever prefix of the log survives a crash: what is referred to
     /// goes before what refers to it, deletions come last and in the opposite order.
     private static let order: [CatalogTable] = [
@@ -19,8 +14,11 @@ struct Overlay {
     ]
 
     private var tables: [SortedRows<Entry>]
-    private var pending: [Key] = []
-    private var taken: [(take: UInt64, keys: [Key])] = []
+    /// Rows of each table that wait for the next take.
+    private var pendingRows: [Int]
+    /// The last take that the store has.
+    private var committedTake: UInt64 = 0
+    /// The next take.
     private var take: UInt64 = 1
     /// Bytes of keys and values that wait for the next take, a lower bound of the memory they use.
     private(set) var pendingBytes = 0
@@ -28,9 +26,8 @@ struct Overlay {
     init() {
         let last = CatalogTable.allCases.map(\.rawValue).max() ?? 0
         tables = Array(repeating: SortedRows(), count: Int(last) + 1)
+        pendingRows = Array(repeating: 0, count: tables.count)
     }
-
-    var pendingCount: Int { pending.count }
 
     /// The row as changed: `.some(nil)` when it is deleted, `.none` when the store's row stands.
     func value(of key: [UInt8], in table: CatalogTable) -> [UInt8]?? {
@@ -40,27 +37,30 @@ struct Overlay {
 
     mutating func set(_ key: [UInt8], in table: CatalogTable, _ value: [UInt8]?) {
         let index = Int(table.rawValue)
-        if tables[index][key]?.take != take { pending.append(Key(table: table, key: key)) }
-        tables[index].set(key, Entry(value: value, take: take))
+        let before = tables[index].set(key, Entry(value: value, take: take))
+        if before?.take != take { pendingRows[index] += 1 }
         pendingBytes += key.count + (value?.count ?? 0)
     }
 
-    /// Hands out what changed since the last take, the last value of each row.
+    /// Hands out what changed since the last take, the last value of each row; within a table in the order of keys, as
+    /// the store likes it best.
     mutating func takeMutations() -> [CatalogMutation] {
-        guard !pending.isEmpty else { return [] }
-        var puts = Array(repeating: [CatalogMutation](), count: tables.count)
-        var deletes = puts
-        for key in pending {
-            let index = Int(key.table.rawValue)
-            let mutation = CatalogMutation(table: key.table, key: key.key, value: tables[index][key.key]?.value)
-            if mutation.value == nil { deletes[index].append(mutation) } else { puts[index].append(mutation) }
-        }
+        let count = pendingRows.reduce(0, +)
+        guard count > 0 else { return [] }
         var mutations: [CatalogMutation] = []
-        mutations.reserveCapacity(pending.count)
-        for table in Self.order { mutations += puts[Int(table.rawValue)] }
-        for table in Self.order.reversed() { mutations += deletes[Int(table.rawValue)] }
-        taken.append((take, pending))
-        pending = []
+        mutations.reserveCapacity(count)
+        var deletes: [[CatalogMutation]] = []
+        for table in Self.order where pendingRows[Int(table.rawValue)] > 0 {
+            var gone: [CatalogMutation] = []
+            tables[Int(table.rawValue)].forEach { row in
+                guard row.value.take == take else { return }
+                let mutation = CatalogMutation(table: table, key: row.key, value: row.value.value)
+                if mutation.value == nil { gone.append(mutation) } else { mutations.append(mutation) }
+            }
+            deletes.append(gone)
+            pendingRows[Int(table.rawValue)] = 0
+        }
+        for gone in deletes.reversed() { mutations += gone }
         pendingBytes = 0
         take += 1
         return mutations
@@ -68,16 +68,18 @@ struct Overlay {
 
     /// Forgets the rows of the `count` oldest takes that were not forgotten yet, but those that changed again.
     mutating func committed(takes count: Int) {
-        for (take, keys) in taken.prefix(count) {
-            for key in keys where tables[Int(key.table.rawValue)][key.key]?.take == take {
-                tables[Int(key.table.rawValue)].remove(key.key)
+        committedTake += UInt64(min(count, takenCount))
+        for index in tables.indices where !tables[index].isEmpty {
+            if committedTake == take - 1, pendingRows[index] == 0 {
+                tables[index] = SortedRows()
+            } else {
+                tables[index].removeAll { $0.take <= committedTake }
             }
         }
-        taken.removeFirst(min(count, taken.count))
     }
 
     /// Number of takes whose rows are still here.
-    var takenCount: Int { taken.count }
+    var takenCount: Int { Int(take - 1 - committedTake) }
 
     /// Visits the rows of `store` as they are with the changes.
     func scan<Store: CatalogReading>(

@@ -1,6 +1,7 @@
 public import Blocks
 internal import CRocksDB
 internal import Glibc
+internal import Synchronization
 
 /// The index's key: the digest's 32 bytes.
 private typealias KeyWords = (UInt64, UInt64, UInt64, UInt64)
@@ -47,6 +48,7 @@ extension RocksCatalog: BlockIndex {
         let batch = try RocksBatch(path: path)
         for fingerprint in fingerprints { unsafe batch.delete(fingerprint.keyBytes, blockFamily) }
         try write(batch)
+        indexWithdrawals.add(1, ordering: .sequentiallyConsistent)
     }
 
     /// Visits all entries in the order of fingerprints.

@@ -1,5 +1,7 @@
+public import Blocks
 internal import CRocksDB
 internal import Glibc
+internal import Synchronization
 
 /// The catalog and the block index in one RocksDB database: a column family per table, one more for the index.
 ///
@@ -39,6 +41,9 @@ internal import Glibc
     let configuration: RocksConfiguration
     /// Outlives the database, which stands on it; nil for a catalog in clear.
     let protection: CatalogProtection?
+    /// What ``indexMoment`` is made of; each grows after its write.
+    private let indexCommits = Atomic<UInt64>(0)
+    let indexWithdrawals = Atomic<UInt64>(0)
     /// In the order of ``families``.
     private let handles: [OpaquePointer]
 
@@ -241,6 +246,14 @@ internal import Glibc
             unsafe batch.put(Self.checkpointKey, row, family(.meta))
         }
         try write(batch)
+        if !entries.isEmpty { indexCommits.add(1, ordering: .sequentiallyConsistent) }
+    }
+
+    /// The index as it is now. What is looked up behind this call is at least as new.
+    public var indexMoment: IndexMoment {
+        IndexMoment(
+            commits: indexCommits.load(ordering: .sequentiallyConsistent),
+            withdrawals: indexWithdrawals.load(ordering: .sequentiallyConsistent))
     }
 
     func write(_ batch: borrowing RocksBatch) throws(CatalogError) {

@@ -62,17 +62,20 @@ struct SortedRows<Value> {
         return isMatch ? rows[index].value : nil
     }
 
-    mutating func set(_ key: [UInt8], _ value: Value) {
+    /// Sets a row and returns the value that it had.
+    @discardableResult
+    mutating func set(_ key: [UInt8], _ value: Value) -> Value? {
         guard !chunks.isEmpty else {
             chunks.append([Row(key: key, value: value)])
             count = 1
-            return
+            return nil
         }
         let chunk = chunk(for: key)
         let (index, isMatch) = Self.find(key, in: chunks[chunk])
         if isMatch {
+            let before = chunks[chunk][index].value
             chunks[chunk][index].value = value
-            return
+            return before
         }
         chunks[chunk].insert(Row(key: key, value: value), at: index)
         count += 1
@@ -82,6 +85,7 @@ struct SortedRows<Value> {
             chunks[chunk].removeSubrange(half...)
             chunks.insert(upper, at: chunk + 1)
         }
+        return nil
     }
 
     mutating func remove(_ key: [UInt8]) {
@@ -92,6 +96,20 @@ struct SortedRows<Value> {
         chunks[chunk].remove(at: index)
         count -= 1
         if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
+    }
+
+    /// Visits all rows in order.
+    func forEach(_ visit: (Row) -> Void) {
+        for chunk in chunks {
+            for row in chunk { visit(row) }
+        }
+    }
+
+    /// Removes the rows for which `isGone` holds.
+    mutating func removeAll(where isGone: (Value) -> Bool) {
+        for index in chunks.indices { chunks[index].removeAll { isGone($0.value) } }
+        chunks.removeAll { $0.isEmpty }
+        count = chunks.reduce(0) { $0 + $1.count }
     }
 
     /// The first row that is not before `key`.

@@ -14,7 +14,7 @@ struct HasherThreads: ~Copyable {
             threads.start(name: "hasher-\(index)") {
                 while var batch = input.pop() {
                     hasher.hash(&batch.blocks, in: pool)
-                    preparation.prepare(&batch.blocks, in: pool)
+                    preparation.prepare(&batch, in: pool)
                     let blocks = batch.blocks
                     if !output.push(batch) { pool.release(blocks) }
                 }

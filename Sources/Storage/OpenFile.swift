@@ -125,6 +125,12 @@ struct OpenFile: ~Copyable, Sendable {
         }
     }
 
+    /// Lets the kernel begin to write out what was written to `range`, so that the next sync finds little left to do. It
+    /// promises nothing, so a failure is none: the sync will say.
+    func beginWriteback(_ range: Range<UInt64>) {
+        _ = oxbow_begin_writeback(descriptor, off_t(clamping: range.lowerBound), off_t(clamping: range.count))
+    }
+
     /// Cuts the file to `length` bytes.
     func truncate(to length: UInt64) throws(StorageError) {
         while ftruncate(descriptor, off_t(clamping: length)) != 0 {

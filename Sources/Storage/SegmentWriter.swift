@@ -38,6 +38,8 @@ public struct SegmentWriter: ~Copyable {
     /// The descriptors of all frames: the footer to be.
     private var table: [UInt8] = []
     private var reservedTo: UInt64 = 0
+    /// Up to here the kernel was told to write out.
+    private var writebackTo: UInt64 = 0
     private var failure: StorageError?
     /// Header, descriptors and packed payloads of the frame being written; reused.
     var head: [UInt8] = []
@@ -138,6 +140,10 @@ public struct SegmentWriter: ~Copyable {
         frameCount += 1
         recordCount += UInt64(frame.recordCount)
         blockCount += UInt64(frame.blockCount)
+        if size - writebackTo >= Self.writebackBytes {
+            file.beginWriteback(max(writebackTo, durableTo)..<size)
+            writebackTo = size
+        }
         return place
     }
 
@@ -183,6 +189,9 @@ public struct SegmentWriter: ~Copyable {
         try file.truncate(to: durableTo)
         size = durableTo
     }
+
+    /// Bytes between two calls that let the kernel write out: big enough for the medium, small beside a commit.
+    private static let writebackBytes: UInt64 = 8 << 20
 
     private func checkWritable() throws(StorageError) {
         if let failure { throw .poisoned(path: path, cause: "\(failure)") }

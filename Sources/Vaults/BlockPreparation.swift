@@ -19,21 +19,26 @@ public struct BlockPreparation: Sendable {
         self.keys = keys
     }
 
-    /// Prepares a batch's blocks, whose fingerprints are known and whose buffers lie in `pool`.
+    /// Prepares a batch, whose blocks have their fingerprints and whose buffers lie in `pool`.
     ///
     /// Blocks that the index knows stay as they are: the writer will not store them, and compressing them would be in
-    /// vain. The writer prepares itself what this left out by mistake.
-    public func prepare(_ blocks: inout [BlockDescriptor], in pool: BlockPool) {
-        guard compression != .none || keys != nil, !blocks.isEmpty else { return }
+    /// vain. The writer prepares itself what this left out by mistake, and looks up again what may have changed since.
+    public func prepare(_ batch: inout IngestBatch, in pool: BlockPool) {
+        guard !batch.blocks.isEmpty else { return }
         // Whatever fails here the writer tries again next, and it has a way to report.
         do throws(EncryptionError) {
-            try VaultFingerprints.key(&blocks, keys)
-            let fingerprints = blocks.map(\.fingerprint)
+            try VaultFingerprints.key(&batch.blocks, keys)
+            let moment = catalog.indexMoment
+            let fingerprints = batch.blocks.map(\.fingerprint)
             guard let missing = try? catalog.missing(of: fingerprints) else { return }
+            for index in batch.blocks.indices { batch.blocks[index].isIndexed = true }
+            for index in missing { batch.blocks[index].isIndexed = false }
+            batch.lookedUp = moment
+            guard compression != .none || keys != nil else { return }
             var packer = try BlockPacker(compression, blockSize: pool.blockSize, keys: keys)
             var seen: Set<Fingerprint> = []
             for index in missing where seen.insert(fingerprints[index]).inserted {
-                try packer.pack(&blocks[index], in: pool)
+                try packer.pack(&batch.blocks[index], in: pool)
             }
         } catch { return }
     }

@@ -41,12 +41,16 @@ public struct VaultWriter: ~Copyable {
     var log: SegmentLog
     var ledger: Ledger<RocksCatalog>
     /// Blocks that are in the log but not in the index yet.
-    private var unpublished: [Fingerprint: BlockIndexValue] = [:]
+    var unpublished: [Fingerprint: BlockIndexValue] = [:]
+    /// Blocks that the latest commit brought into the index, and the index as it was then: what was looked up shortly
+    /// before need not be looked up again.
+    var published: [Fingerprint: BlockIndexValue] = [:]
+    var publishedAt: IndexMoment
     private var lastCommit: UInt64
     /// How blocks of this run are stored.
     private let compression: CompressionMethod
     /// For blocks that no ``BlockPreparation`` has seen.
-    private var packer: BlockPacker
+    var packer: BlockPacker
     /// The collection under way.
     var collection: Collection?
     /// The vault's keys; nil for a vault in clear.
@@ -102,6 +106,7 @@ public struct VaultWriter: ~Copyable {
         self.compression = compression ?? about.compression
         self.packer = packer
         self.keys = keys
+        publishedAt = catalog.indexMoment
         ledger = Ledger(store: catalog, blockSize: about.blockSize.bytes)
         lastCommit = monotonicClock()
     }
@@ -180,13 +185,18 @@ public struct VaultWriter: ~Copyable {
         let recordBytes = mutations.reduce(0) { $0 + UInt64($1.key.count + ($1.value?.count ?? 0)) }
         let room = 2 * (recordBytes + UInt64(unpublished.count) * Self.indexRowBytes)
         try requireRoom(room + VaultRecovery.catalogRoomBytes, at: layout.root)
-        let entries = unpublished.map { BlockIndexEntry($0.key, $0.value) }
+        // Sorted, they go to neighbouring places of the database's memory.
+        let entries = unpublished.map { BlockIndexEntry($0.key, $0.value) }.sorted { $0.fingerprint < $1.fingerprint }
         let position = log.position
         try asVaultError { () throws(CatalogError) in
             try catalog.commit(mutations, index: entries, checkpoint: position)
         }
         ledger.committed()
-        unpublished.removeAll(keepingCapacity: true)
+        if !unpublished.isEmpty {
+            swap(&published, &unpublished)
+            unpublished.removeAll(keepingCapacity: true)
+            publishedAt = catalog.indexMoment
+        }
         counters.commits += 1
         lastCommit = monotonicClock()
         counters.commitNanoseconds &+= lastCommit &- began
@@ -206,20 +216,6 @@ public struct VaultWriter: ~Copyable {
     /// What sends to the medium.
     var sending: SegmentUploader? { uploader }
 
-    /// True for a block that is in the log but not in the index yet.
-    func isUnpublished(_ fingerprint: Fingerprint) -> Bool { unpublished[fingerprint] != nil }
-
-    /// Appends blocks that the index has, so that they are there twice until the other copies go.
-    mutating func appendAgain(_ blocks: [BlockDescriptor]) throws(VaultError) {
-        var blocks = blocks
-        do throws(EncryptionError) {
-            for index in blocks.indices { try packer.pack(&blocks[index], in: pool) }
-        } catch {
-            throw .encryption(error.description)
-        }
-        for (block, place) in zip(blocks, try log.append(blocks, in: pool)) { unpublished[block.fingerprint] = place }
-    }
-
     private static let commitDurationsMax = 1024
 
     /// How long the commits since the last call took, in nanoseconds; beyond 1,024 the latest are left out.
@@ -227,37 +223,6 @@ public struct VaultWriter: ~Copyable {
         guard !commitDurations.isEmpty else { return [] }
         defer { commitDurations = [] }
         return commitDurations
-    }
-
-    /// Appends the blocks that neither the index nor the log has.
-    mutating func storeBlocks(of batch: IngestBatch) throws(VaultError) {
-        guard !batch.blocks.isEmpty else { return }
-        counters.blocks += UInt64(batch.blocks.count)
-        var fresh: [Fingerprint: Int] = [:]
-        for (index, block) in batch.blocks.enumerated() {
-            counters.blockBytes += UInt64(block.length)
-            if unpublished[block.fingerprint] == nil && fresh[block.fingerprint] == nil {
-                fresh[block.fingerprint] = index
-            }
-        }
-        guard !fresh.isEmpty else { return }
-        // In the order of the batch, so that the same traffic makes the same files.
-        let candidates = fresh.values.sorted()
-        let fingerprints = candidates.map { batch.blocks[$0].fingerprint }
-        let missing = try asVaultError { () throws(CatalogError) in try catalog.missing(of: fingerprints) }
-        guard !missing.isEmpty else { return }
-        var blocks = missing.map { batch.blocks[candidates[$0]] }
-        do throws(EncryptionError) {
-            for index in blocks.indices { try packer.pack(&blocks[index], in: pool) }
-        } catch {
-            throw .encryption(error.description)
-        }
-        for (block, place) in zip(blocks, try log.append(blocks, in: pool)) {
-            unpublished[block.fingerprint] = place
-            counters.newBlocks += 1
-            counters.newBlockBytes += UInt64(block.length)
-            counters.storedBlockBytes += place.word2 >> 32
-        }
     }
 
     /// Applies the steps that stand before the block at `blockIndex`.

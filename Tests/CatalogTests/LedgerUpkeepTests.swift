@@ -45,6 +45,31 @@ import Testing
         #expect(bench.ledger.pendingBytes == 0)
     }
 
+    @Test func `a row that changed again outlives the take that carried it first`() throws {
+        let bench = LedgerBench()
+        try bench.put(object("a"), content(1, 9), 1)
+        try bench.put(object("b"), content(2, 9), 1)
+        let first = bench.ledger.takeMutations()
+        try bench.put(object("b"), content(3, 9), 2)
+        try bench.catalog.commit(first, index: [], checkpoint: nil)
+        bench.ledger.committedOldestTake()
+        // The store has not heard of the second version.
+        #expect(try bench.ledger.versions(of: object("b")).count == 2)
+        #expect(try bench.catalog.versions(of: object("b")).count == 1)
+        let second = bench.ledger.takeMutations()
+        #expect(!second.contains { $0.table != .endpoints && $0.key.starts(with: CatalogKey.name(object("a"))) })
+        try bench.catalog.commit(second, index: [], checkpoint: nil)
+        bench.ledger.committed()
+        #expect(try bench.catalog.versions(of: object("b")).count == 2)
+    }
+
+    @Test func `within a table the changes come in the order of keys`() throws {
+        let bench = LedgerBench()
+        for key in ["m", "c", "x", "a", "k"] { try bench.put(object(key), content(1, 9), 1) }
+        let names = bench.ledger.takeMutations().filter { $0.table == .names }.map(\.key)
+        #expect(names == ["a", "c", "k", "m", "x"].map { CatalogKey.name(object($0)) })
+    }
+
     @Test func `a transfer that belongs to no object leaves nothing`() throws {
         let bench = LedgerBench()
         let id = bench.transfer(content(1, 40))

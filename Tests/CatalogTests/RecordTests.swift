@@ -84,6 +84,30 @@ import Testing
         #expect(decoded.encoded == version.encoded)
     }
 
+    @Test(arguments: 0..<30)
+    func `a glance at a version sees the work that decoding it would find`(seed: Int) throws {
+        var version = version(seed)
+        version.kind = .object
+        func expectAgreement() throws {
+            let glance = try VersionGlance(bytes: version.encoded)
+            #expect(glance.mayNeedRegrid == version.needsRegrid)
+            #expect(glance.isCopy == (version.copySource != nil))
+            let isUntested = version.digests.contains { $0.outcome == .untested }
+            #expect(glance.mayNeedCheck == (version.state == .complete && isUntested))
+            if version.verificationPlan != nil { #expect(glance.mayNeedCheck) }
+        }
+        try expectAgreement()
+        version.copySource = nil
+        version.offGridCells = 0
+        try expectAgreement()
+        version.holdings.slices = []
+        try expectAgreement()
+        version.state = .complete
+        try expectAgreement()
+        for index in version.digests.indices { version.digests[index].outcome = .matched }
+        try expectAgreement()
+    }
+
     @Test func `the other records decode to what was encoded`() throws {
         var random = SeededGenerator(seed: 4)
         var upload = UploadRecord(name: object("k"), uploadID: "u\0ä", seen: seen)

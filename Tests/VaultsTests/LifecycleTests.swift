@@ -110,19 +110,18 @@ private func text(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(65 + $0 % 7
             path: folder / "vault", blockSize: BlockSize(bytes: 4096), compression: .lz4, poolBytes: 64 * 4096)
         let preparation = writer.makePreparation()
         let pool = writer.pool
-        func blocks() throws -> [BlockDescriptor] {
-            var blocks: [BlockDescriptor] = []
+        func prepared() throws -> IngestBatch {
+            var batch = IngestBatch()
             for bytes in [text(4096), content(1, 4096), text(4096)] {
                 let buffer = try #require(pool.acquire())
                 pool.copy(bytes.span.bytes, into: buffer, at: 0)
-                blocks.append(BlockDescriptor(transfer: .init(1), offset: 0, length: 4096, buffer: buffer))
+                batch.blocks.append(BlockDescriptor(transfer: .init(1), offset: 0, length: 4096, buffer: buffer))
             }
-            try OpenSSLBlockHasher().hash(&blocks, in: pool)
-            preparation.prepare(&blocks, in: pool)
-            return blocks
+            try OpenSSLBlockHasher().hash(&batch.blocks, in: pool)
+            preparation.prepare(&batch, in: pool)
+            return batch
         }
-        var batch = IngestBatch()
-        batch.blocks = try blocks()
+        let batch = try prepared()
         guard case .stored(CompressionCode.lz4, let length) = batch.blocks[0].form else {
             Issue.record("\(batch.blocks[0].form)")
             return
@@ -134,7 +133,7 @@ private func text(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(65 + $0 % 7
         let counters = writer.counters
         #expect(counters.newBlocks == 2 && counters.storedBlockBytes == UInt64(length) + 4096)
         try writer.commit()
-        #expect(try blocks().allSatisfy { $0.form == .raw }, "known blocks need no form")
+        #expect(try prepared().blocks.allSatisfy { $0.form == .raw }, "known blocks need no form")
     }
 
     @Test func `check finds what is missing, cut or damaged, by file`() throws {
