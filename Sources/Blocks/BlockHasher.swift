@@ -70,6 +70,34 @@ public struct BlockHasher: BlockHashing {
         }
     }
 
+    /// One for whoever has no other, made at its first use: choosing the kernel takes some milliseconds.
+    public static let shared: Result<BlockHasher, BlocksError> = Result { () throws(BlocksError) in try BlockHasher() }
+
+    /// The fingerprints of blocks of these lengths that follow one another from the start of `bytes`.
+    public func fingerprints(of bytes: RawSpan, lengths: [Int]) throws(BlocksError) -> [Fingerprint] {
+        precondition(lengths.reduce(0, +) <= bytes.byteCount, "fewer bytes than the blocks have")
+        var start = 0
+        guard kernel != .openSSL, lengths.count > 1 else {
+            return try lengths.map { length throws(BlocksError) in
+                defer { start += length }
+                return try openSSL.fingerprint(of: bytes.extracting(start..<start + length))
+            }
+        }
+        var lanes = DigestLanes(count: lengths.count, algorithm: .sha256, kernel: kernel, lanesMin: lanesMin)
+        unsafe bytes.withUnsafeBytes { bytes in
+            for (message, length) in lengths.enumerated() {
+                unsafe lanes.add(
+                    UnsafeRawBufferPointer(rebasing: bytes[start..<start + length]), to: message, isLast: true)
+                start += length
+            }
+            lanes.run()
+        }
+        return lengths.indices.map { message in
+            let value = lanes.value(of: message)
+            return unsafe Fingerprint(bytes: value.span.bytes)
+        }
+    }
+
     /// The fingerprint of one block's bytes.
     public func fingerprint(of bytes: RawSpan) throws(BlocksError) -> Fingerprint { try openSSL.fingerprint(of: bytes) }
 }

@@ -40,6 +40,12 @@ struct DigestLanes: ~Copyable {
         unsafe oxbow_digest_begin(algorithm, &digests[message])
     }
 
+    /// Goes on with a message that was advanced elsewhere.
+    mutating func resume(_ message: Int, from digest: oxbow_running_digest) { unsafe digests[message] = digest }
+
+    /// How far a message is, to go on elsewhere.
+    func state(of message: Int) -> oxbow_running_digest { unsafe digests[message] }
+
     /// Adds the next bytes of a message, or its end. At most once for each message until ``run()``, and the bytes stay
     /// where they are until then.
     @unsafe

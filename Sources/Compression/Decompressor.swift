@@ -1,28 +1,50 @@
 internal import CLZ4
 internal import CZstd
 
-/// Gives back the bytes that a ``Compressor`` made smaller.
-public enum Decompressor {
+/// Gives back the bytes that a ``Compressor`` made smaller. Keeps the library's state between blocks, which costs more to
+/// make than a small block to expand. Owned by one thread.
+@safe
+public struct Decompressor: ~Copyable {
+    /// Made for the first block that needs it; only this struct holds it.
+    private var context: OpaquePointer?
+
+    /// A decompressor that has seen nothing.
+    public init() { unsafe context = nil }
+
+    // A null context is none to ZSTD_freeDCtx.
+    deinit { unsafe ZSTD_freeDCtx(context) }
+
+    /// As ``expand(_:code:count:into:)``, for one block.
+    public static func expand(
+        _ bytes: RawSpan, code: UInt8, count: Int, into room: inout MutableRawSpan
+    ) throws(CompressionError) {
+        var decompressor = Decompressor()
+        try decompressor.expand(bytes, code: code, count: count, into: &room)
+    }
+
     /// Expands `bytes`, stored with the method of `code`, into the first `count` bytes of `room`.
     ///
     /// Throws ``CompressionError`` when the bytes do not give exactly `count` bytes; `room` then holds rubbish, and
     /// nothing behind its first `count` bytes was touched.
-    public static func expand(
+    public mutating func expand(
         _ bytes: RawSpan, code: UInt8, count: Int, into room: inout MutableRawSpan
     ) throws(CompressionError) {
         precondition(room.byteCount >= count, "less room than the block has bytes")
         switch code {
         case CompressionCode.zstd: try zstd(bytes, count, &room)
-        case CompressionCode.lz4: try lz4(bytes, count, &room)
+        case CompressionCode.lz4: try Self.lz4(bytes, count, &room)
         default: throw .unknownCode(code)
         }
     }
 
-    private static func zstd(_ bytes: RawSpan, _ count: Int, _ room: inout MutableRawSpan) throws(CompressionError) {
-        // One frame, and a small one: the library makes its state for each.
+    private mutating func zstd(
+        _ bytes: RawSpan, _ count: Int, _ room: inout MutableRawSpan
+    ) throws(CompressionError) {
+        if unsafe context == nil { unsafe context = ZSTD_createDCtx() }
+        guard let context = unsafe context else { throw .malformed(method: "zstd", reason: "out of memory") }
         let written = unsafe bytes.withUnsafeBytes { source in
             unsafe room.withUnsafeMutableBytes { room in
-                unsafe ZSTD_decompress(room.baseAddress, count, source.baseAddress, source.count)
+                unsafe ZSTD_decompressDCtx(context, room.baseAddress, count, source.baseAddress, source.count)
             }
         }
         guard ZSTD_isError(written) == 0 else {

@@ -51,6 +51,14 @@ public final class FileBlockStore: BlockStore {
         try openSegment(location.segment).read(location, of: fingerprint, into: &room)
     }
 
+    /// As ``read(_:of:into:)``, for who reads one block after the other.
+    public func read(
+        _ location: BlockLocation, of fingerprint: Fingerprint, into room: inout MutableRawSpan,
+        with opener: inout BlockOpener
+    ) throws(StorageError) {
+        try openSegment(location.segment).read(location, of: fingerprint, into: &room, with: &opener)
+    }
+
     /// See ``BlockStore/openSegment(_:)``. Readers are shared and kept open.
     public func openSegment(_ number: UInt64) throws(StorageError) -> SegmentReader {
         let known = readers.withLock { readers -> SegmentReader? in

@@ -12,6 +12,15 @@ extension SegmentReader {
     public func read(
         _ location: BlockLocation, of fingerprint: Fingerprint, into room: inout MutableRawSpan
     ) throws(StorageError) {
+        var opener = BlockOpener()
+        try read(location, of: fingerprint, into: &room, with: &opener)
+    }
+
+    /// As ``read(_:of:into:)``, for who reads one block after the other.
+    public func read(
+        _ location: BlockLocation, of fingerprint: Fingerprint, into room: inout MutableRawSpan,
+        with opener: inout BlockOpener
+    ) throws(StorageError) {
         precondition(location.segment == header.number, "a block of another segment")
         precondition(room.byteCount >= Int(location.rawLength), "less room than the block has bytes")
         // Before anything is reserved for them: the lengths may be those of a damaged index.
@@ -29,26 +38,31 @@ extension SegmentReader {
         guard known.contains(method) else {
             throw .unknownCodec(path: path, offset: location.payloadOffset, codec: location.codec)
         }
-        var stored = [UInt8](repeating: 0, count: Int(location.storedLength))
+        let count = Int(location.storedLength)
+        opener.resize(to: count)
         do {
-            var span = stored.mutableSpan
+            var span = opener.stored.mutableSpan
             var storedRoom = unsafe span.mutableBytes
             try readStored(location, into: &storedRoom)
         }
-        var inner = 0..<stored.count
+        var inner = 0..<count
         if let keys {
-            try decrypt(&stored, location, fingerprint, keys)
-            inner = RecordEnvelope.headBytes..<stored.count - RecordEnvelope.tagBytes
+            try decrypt(&opener, location, fingerprint, keys)
+            inner = RecordEnvelope.headBytes..<count - RecordEnvelope.tagBytes
         }
-        let bytes = unsafe stored.span.bytes.extracting(inner)
         guard method != BlockLocation.rawCodec else {
             unsafe room.withUnsafeMutableBytes { room in
-                unsafe bytes.withUnsafeBytes { unsafe room.copyMemory(from: $0) }
+                unsafe opener.stored.withUnsafeBytes { stored in
+                    unsafe room.copyMemory(from: UnsafeRawBufferPointer(rebasing: stored[inner]))
+                }
             }
             return
         }
         do throws(CompressionError) {
-            try Decompressor.expand(bytes, code: method, count: Int(location.rawLength), into: &room)
+            // Taken out for the call: the bytes and the context are parts of one value.
+            let stored = opener.stored
+            try opener.decompressor.expand(
+                unsafe stored.span.bytes.extracting(inner), code: method, count: Int(location.rawLength), into: &room)
         } catch {
             throw damage(location, error.description)
         }
@@ -56,13 +70,13 @@ extension SegmentReader {
 
     /// Opens a block's envelope in place.
     private func decrypt(
-        _ stored: inout [UInt8], _ location: BlockLocation, _ fingerprint: Fingerprint, _ keys: VaultKeys
+        _ opener: inout BlockOpener, _ location: BlockLocation, _ fingerprint: Fingerprint, _ keys: VaultKeys
     ) throws(StorageError) {
         do throws(EncryptionError) {
-            var decryptor = try RecordDecryptor(keys)
+            if opener.decryptor == nil { opener.decryptor = try RecordDecryptor(keys) }
             let stated = EncryptedRecord.stated(of: location.codec, rawLength: location.rawLength)
-            try decryptor.open(
-                envelope: &stored, RecordContext(.block, vault: keys.vault, content: fingerprint.bytes),
+            try opener.decryptor?.open(
+                envelope: &opener.stored, RecordContext(.block, vault: keys.vault, content: fingerprint.bytes),
                 authenticating: unsafe stated.span.bytes)
         } catch {
             throw damage(location, error.description)

@@ -51,8 +51,30 @@ struct BlockReader: Sendable {
         }
     }
 
+    /// Reads whole blocks that follow one another into the start of `room` and proves them side by side. False when that
+    /// cannot be: some piece is not a whole block, or something is wrong, which ``withBlock(_:object:_:)`` puts into words.
+    func read(_ pieces: ArraySlice<ManifestPiece>, into room: inout MutableRawSpan) -> Bool {
+        do {
+            let places = try catalog.locate(pieces.map(\.fingerprint))
+            var opener = BlockOpener()
+            var start = 0
+            for (piece, place) in zip(pieces, places) {
+                guard let location = place.map({ BlockLocation($0) }), piece.skip == 0,
+                    location.rawLength == piece.length
+                else { return false }
+                var part = room._mutatingExtracting(start..<start + Int(piece.length))
+                try store.read(location, of: piece.fingerprint, into: &part, with: &opener)
+                start += Int(piece.length)
+            }
+            let found = try fingerprints.fingerprints(of: room.bytes, lengths: pieces.map { Int($0.length) })
+            return zip(pieces, found).allSatisfy { $0.fingerprint == $1 }
+        } catch {
+            return false
+        }
+    }
+
     /// The bytes of the block that a piece lies in, proven, and at least as many as the piece needs.
-    private func bytes(of piece: ManifestPiece, object: String) throws(VaultError) -> [UInt8] {
+    func bytes(of piece: ManifestPiece, object: String) throws(VaultError) -> [UInt8] {
         let fingerprint = piece.fingerprint
         func damaged(_ reason: String) -> VaultError {
             .damagedBlock(

@@ -35,6 +35,24 @@ struct VaultFingerprints: Sendable {
         }
     }
 
+    /// The fingerprints of blocks that follow one another from the start of `bytes`.
+    func fingerprints(of bytes: RawSpan, lengths: [Int]) throws(VaultError) -> [Fingerprint] {
+        var digests: [Fingerprint]
+        do throws(BlocksError) {
+            digests = try BlockHasher.shared.get().fingerprints(of: bytes, lengths: lengths)
+        } catch {
+            throw .blocks(error)
+        }
+        guard let keys else { return digests }
+        do throws(EncryptionError) {
+            var hash = try keys.makeFingerprintHash()
+            for index in digests.indices { digests[index] = try Self.keyed(digests[index], &hash) }
+        } catch {
+            throw .encryption(error.description)
+        }
+        return digests
+    }
+
     /// True when the bytes are the block that the fingerprint names. A library that fails proves nothing.
     func isFingerprint(_ fingerprint: Fingerprint, of bytes: [UInt8]) -> Bool {
         (try? unsafe self.fingerprint(of: bytes.span.bytes)) == fingerprint

@@ -15,7 +15,7 @@ public final class VaultReader: Sendable {
     public let about: VaultDescription
     /// The catalog; all of `Catalog`'s queries work on it.
     public let catalog: RocksCatalog
-    private let blocks: BlockReader
+    let blocks: BlockReader
     /// The segment files.
     let store: FileBlockStore
     /// The vault's keys; nil for a vault in clear.
@@ -42,25 +42,6 @@ public final class VaultReader: Sendable {
         blocks = try BlockReader(catalog: catalog, store: store)
     }
 
-    /// Calls `visit` with the bytes of `range` in order, each checked. Throws `VaultError` when a byte is not held or a
-    /// block is missing or damaged, and whatever `visit` throws; bytes before that were good.
-    public func visitBytes(
-        of version: VersionRecord, in range: Range<UInt64>, _ visit: (RawSpan) throws -> Void
-    ) throws {
-        var position = range.lowerBound
-        while position < range.upperBound {
-            let window = position..<min(range.upperBound, position + Self.windowBytes)
-            for piece in try pieces(of: version, in: window) {
-                guard piece.offset == position else { break }
-                try blocks.withBlock(piece, object: version.name.url) { bytes in try visit(bytes) }
-                position = piece.end
-            }
-            guard position == window.upperBound else {
-                throw VaultError.notHeld(object: version.name.url, offset: position)
-            }
-        }
-    }
-
     /// What is held of `range`, ascending and without overlap.
     func pieces(of version: VersionRecord, in range: Range<UInt64>) throws(VaultError) -> [ManifestPiece] {
         try asVaultError { () throws(CatalogError) in try catalog.pieces(of: version, in: range) }
@@ -85,9 +66,6 @@ public final class VaultReader: Sendable {
     func read(_ piece: LocatedPiece, into buffer: BlockBuffer, of pool: BlockPool) throws(VaultError) {
         try blocks.read(piece, into: buffer, of: pool)
     }
-
-    /// How much of a manifest is read at a time.
-    private static let windowBytes: UInt64 = 64 << 20
 }
 
 extension VaultReader {

@@ -47,6 +47,58 @@ private func blocks(
     }
 
     @Test(arguments: HashKernel.supported)
+    func `blocks that lie one behind the other get the same fingerprints`(kernel: HashKernel) throws {
+        var generator = SeededGenerator(seed: 14)
+        let hasher = try BlockHasher(kernel)
+        for lengths in [[], [5], [4096, 4096, 77], (0..<40).map { _ in Int(generator.next() % 5000) }] {
+            let bytes = generator.bytes(lengths.reduce(0, +) + 9)
+            var start = 0
+            let expected = try lengths.map { length in
+                defer { start += length }
+                return try OpenSSLBlockHasher().fingerprint(of: bytes.span.bytes.extracting(start..<start + length))
+            }
+            #expect(try hasher.fingerprints(of: bytes.span.bytes, lengths: lengths) == expected)
+        }
+    }
+
+    @Test func `messages advanced together, in any pieces, have the digests of OpenSSL`() throws {
+        var generator = SeededGenerator(seed: 15)
+        var messages = (0..<20).map { _ in generator.bytes(Int(generator.next() % 9000)) }
+        messages[3] = []
+        var digests = messages.map { _ in PairedDigest() }
+        var positions = messages.map { _ in 0 }
+        var open = Set(messages.indices)
+        while !open.isEmpty {
+            // Some of them, in another company each time.
+            let chosen = open.filter { _ in generator.next() % 3 > 0 }.prefix(PairedDigest.stepsMax)
+            var steps: [PairedDigest.Step] = []
+            for index in chosen {
+                let end = min(messages[index].count, positions[index] + Int(generator.next() % 700))
+                let isLast = end == messages[index].count
+                // The messages stay where they are: nobody changes them.
+                messages[index].withUnsafeBytes { bytes in
+                    steps.append(
+                        .init(
+                            digests[index], UnsafeRawBufferPointer(rebasing: bytes[positions[index]..<end]),
+                            isLast: isLast))
+                }
+                positions[index] = end
+                if isLast { open.remove(index) }
+            }
+            try PairedDigest.advance(&steps)
+            for (index, step) in zip(chosen, steps) { digests[index] = step.digest }
+        }
+        for (message, digest) in zip(messages, digests) {
+            var md5 = try StreamDigest(.md5)
+            var sha256 = try StreamDigest(.sha256)
+            md5.update(message.span.bytes)
+            sha256.update(message.span.bytes)
+            let expected = (md5.finalize(), sha256.finalize())
+            #expect(digest.md5Value == expected.0 && digest.sha256Value == expected.1)
+        }
+    }
+
+    @Test(arguments: HashKernel.supported)
     func `short blocks at the beginning of a transfer get their MD5, others none`(kernel: HashKernel) throws {
         let pool = try BlockPool(blockSize: BlockSize(bytes: 4096), budgetBytes: 64 * 4096)
         var generator = SeededGenerator(seed: 13)

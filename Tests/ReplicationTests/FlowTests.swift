@@ -69,6 +69,27 @@ import Testing
         #expect(source.bytesRead.withLock { $0 } == (heldMax >= size ? size : 3 * size))
     }
 
+    @Test func `payloads prepared at the same time have their own digests`() async throws {
+        let combiner = DigestCombiner()
+        let sizes = (0..<40).map { UInt64($0 * 70_001) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for size in sizes {
+                group.addTask {
+                    let source = MemorySource([.object("k", .generated(seed: size, size: size))])
+                    let version = try #require(try await source.versions(after: nil, limit: 1).first)
+                    let pace = PayloadPace(
+                        limit: nil, counters: nil, threads: nil, pool: ChunkPool(bytesMax: 8 << 20), combiner: combiner)
+                    let payload = try await Payload.prepare(
+                        try await source.open(version), 0..<size, heldBytesMax: size % 2 == 0 ? 0 : .max, pace: pace)
+                    let bytes = MemorySource.Bytes.generated(seed: size, size: size).all
+                    #expect(payload.digests == PayloadDigests(of: bytes), "\(size) bytes")
+                    payload.release()
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     @Test func `a range within is cut at multiples of the chunk`() {
         let ranges = Array(ChunkRanges(((1 << 20) - 1)..<((2 << 20) + 1)))
         let mebibyte: UInt64 = 1 << 20

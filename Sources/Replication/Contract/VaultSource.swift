@@ -80,13 +80,11 @@ private struct VaultContentReader: ContentReader {
     let version: VersionRecord
 
     func read(_ range: Range<UInt64>, into buffer: inout ByteBuffer) async throws {
-        buffer.reserveCapacity(minimumWritableBytes: Int(range.upperBound - range.lowerBound))
-        // Taken out of the parameter, so that the only reference writes and nothing is copied.
-        var gathered = ByteBuffer()
-        swap(&gathered, &buffer)
-        defer { swap(&gathered, &buffer) }
-        try vault.visitBytes(of: version, in: range) { bytes in
-            _ = unsafe bytes.withUnsafeBytes { unsafe gathered.writeBytes($0) }
+        let count = Int(range.upperBound - range.lowerBound)
+        _ = unsafe try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { room in
+            var bytes = unsafe MutableRawSpan(_unsafeBytes: room)
+            try vault.read(version, in: range, into: &bytes)
+            return count
         }
     }
 }

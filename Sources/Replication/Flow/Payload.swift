@@ -40,20 +40,20 @@ public struct Payload: Sendable, RequestBody {
     ) async throws -> Payload {
         let length = range.upperBound - range.lowerBound
         let holds = length <= heldBytesMax
-        var hasher = PayloadHasher()
+        var digester = PayloadDigester(length, pace.combiner)
         var held: [ByteBuffer] = []
         var buffer = pace.pool.take(Int(Swift.min(length, ChunkRanges.bytes)))
         for chunk in ChunkRanges(range) {
             if holds, !held.isEmpty { buffer = pace.pool.take(chunk.count) } else { buffer.clear() }
             try await reader.read(chunk, into: &buffer)
             try Self.check(buffer, chunk)
-            hasher.update(buffer)
+            await digester.update(buffer, isLast: chunk.upperBound == range.upperBound)
             if holds { held.append(buffer) }
             try Task.checkCancellation()
         }
         if !holds { pace.pool.give([buffer]) }
         return Payload(
-            length: length, digests: hasher.finish(), bytes: holds ? .held(held) : .read(reader, range), pace: pace)
+            length: length, digests: digester.finish(), bytes: holds ? .held(held) : .read(reader, range), pace: pace)
     }
 
     /// The bytes of a small payload that no pace holds back.
@@ -139,15 +139,20 @@ public struct PayloadPace: Sendable {
     let counters: RequestCounters?
     let threads: WorkerThreads?
     let pool: ChunkPool
+    let combiner: DigestCombiner?
 
     /// No limit, no counter.
     public init() { self.init(limit: nil, counters: nil, threads: nil, pool: ChunkPool(bytesMax: 0)) }
 
-    init(limit: BandwidthLimit?, counters: RequestCounters?, threads: WorkerThreads?, pool: ChunkPool) {
+    init(
+        limit: BandwidthLimit?, counters: RequestCounters?, threads: WorkerThreads?, pool: ChunkPool,
+        combiner: DigestCombiner? = nil
+    ) {
         self.limit = limit
         self.counters = counters
         self.threads = threads
         self.pool = pool
+        self.combiner = combiner
     }
 
     /// Slices are small under a limit, so that the rate is even, and large without one, so that hand-over is rare.

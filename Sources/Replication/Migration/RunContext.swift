@@ -33,7 +33,8 @@ final class RunContext: Sendable {
         self.logger = logger
         pace = PayloadPace(
             limit: options.bandwidthBytesPerSecond.map(BandwidthLimit.init(bytesPerSecond:)),
-            counters: target.counters, threads: threads, pool: ChunkPool(bytesMax: options.memoryBytesMax))
+            counters: target.counters, threads: threads, pool: ChunkPool(bytesMax: options.memoryBytesMax),
+            combiner: DigestCombiner())
         transfers = WeightedSemaphore(capacity: options.parallel)
         memory = WeightedSemaphore(capacity: options.memoryBytesMax)
     }
