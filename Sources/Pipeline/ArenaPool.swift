@@ -20,6 +20,8 @@ final class ArenaPool: @unchecked Sendable {
         /// Arenas that may be taken at once; may change while relays run.
         var arenasMax: Int
         var taken = 0
+        /// Arenas taken since the start.
+        var takenEver: UInt64 = 0
         /// Arenas that relays could always have and do not hold now.
         var reserved: Int
     }
@@ -65,6 +67,9 @@ final class ArenaPool: @unchecked Sendable {
     /// A quarter of all arenas: with fewer left, memory is short.
     var quarter: Int { state.withLock { $0.arenasMax / 4 } }
 
+    /// Arenas taken by any relay since the start: it grows while packets come.
+    var takenEver: UInt64 { state.withLock { $0.takenEver } }
+
     /// Arenas that a relay which holds so many could still take.
     func available(holding held: Int) -> Int {
         state.withLock { $0.arenasMax - $0.taken - $0.reserved + max(0, Self.guaranteed - held) }
@@ -78,6 +83,7 @@ final class ArenaPool: @unchecked Sendable {
                 return nil
             }
             state.taken += 1
+            state.takenEver &+= 1
             if isOwn { state.reserved -= 1 }
             return arena
         }

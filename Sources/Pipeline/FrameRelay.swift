@@ -115,6 +115,9 @@ final class FrameRelay: Sendable {
     /// True when the consumer has taken everything: it may be worth to hand on an arena that is not full.
     var isEmpty: Bool { state.withLock { $0.waiting.isEmpty && $0.spooled.isEmpty && !$0.isSpooling } }
 
+    /// Arenas filled by all producers that share the memory, since the start.
+    var arenasFilledByAll: UInt64 { pool.takenEver }
+
     /// True when a batch of the capture thread has room in memory now.
     var hasRoom: Bool { state.withLock { pool.available(holding: $0.held) >= Self.roomArenas(pool) } }
 

@@ -72,6 +72,8 @@ final class TapFront: Sendable {
         var flushed = began
         var looked = began
         var reported: UInt64 = 0
+        var frames: UInt64 = 0
+        var pause = IdlePause(first: Self.idleMilliseconds)
         while true {
             front.take(secrets.take())
             let outcome = merge.step(into: &front, atMost: Self.batchFrames)
@@ -90,7 +92,11 @@ final class TapFront: Sendable {
                 look(front, merge, reporting: isReportDue ? front.report : nil)
                 if let scope = newScope.withLock({ $0.take() }) { front.use(scope) }
             }
-            if case .waiting = outcome { bell.wait(milliseconds: Self.idleMilliseconds) }
+            if case .waiting = outcome {
+                bell.wait(milliseconds: pause.milliseconds)
+                if merge.frames == frames { pause.lengthen() } else { pause.reset() }
+                frames = merge.frames
+            }
         }
         // What is in the key logs by now, although nobody brought it yet.
         parts.keys.tail?.readLast()

@@ -48,6 +48,9 @@ final class TapPort: @unchecked Sendable {
         var checkedAt: UInt64 = 0
         /// The ring was read to its end: there is time to wait for more.
         var isRingEmpty = true
+        var pause: IdlePause
+        /// What all ports had filled at the last look.
+        var arenasFilled: UInt64 = 0
         var reopenError: LiveError?
     }
 
@@ -128,7 +131,9 @@ final class TapPort: @unchecked Sendable {
 
     /// The thread's body.
     func run(until stop: StopFlag) {
-        var work = Work(intake: Intake(into: relay, tunnels: tunnels), filter: options.filter)
+        var work = Work(
+            intake: Intake(into: relay, tunnels: tunnels), filter: options.filter,
+            pause: IdlePause(first: options.timeoutMilliseconds))
         var pause = Self.firstPauseMilliseconds
         while !stop.isRaised {
             if capture == nil {
@@ -136,7 +141,7 @@ final class TapPort: @unchecked Sendable {
                 continue
             }
             applyFilter(&work)
-            if work.isRingEmpty { capture?.wait(milliseconds: options.timeoutMilliseconds, wake: wake) }
+            if work.isRingEmpty { capture?.wait(milliseconds: work.pause.milliseconds, wake: wake) }
             awaitRoom(&work, until: stop)
             if !readOnce(&work) { pause = Self.firstPauseMilliseconds }
         }
@@ -167,6 +172,7 @@ final class TapPort: @unchecked Sendable {
             let count = try capture?.read(into: &work.intake, atMost: Self.batchFrames) ?? 0
             if before &- work.checkedAt >= Self.checkNanoseconds { check(&work, before) }
             work.isRingEmpty = count < Self.batchFrames
+            lengthenPause(&work)
             if count < Self.batchFrames {
                 work.intake.flushIfIdle()
                 // The kernel may hold a part-filled block back for the timeout, and stamps a packet before it queues it.
@@ -178,6 +184,13 @@ final class TapPort: @unchecked Sendable {
             lose(error, &work)
             return false
         }
+    }
+
+    /// Sleeps longer while no port has anything: what another one has waits for this one's watermark.
+    private func lengthenPause(_ work: inout Work) {
+        let filled = relay.arenasFilledByAll
+        if filled == work.arenasFilled { work.pause.lengthen() } else { work.pause.reset() }
+        work.arenasFilled = filled
     }
 
     /// Asks the kernel what it dropped, and tells the front end.

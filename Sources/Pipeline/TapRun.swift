@@ -114,7 +114,7 @@ public struct TapRun: ~Copyable {
                 progressAt = SystemClock.monotonic
                 if let change = progress(watched.status()) { apply(change, to: front, ports, store.watch) }
             }
-            ended.wait(milliseconds: min(50, max(1, options.progressMilliseconds)))
+            ended.wait(milliseconds: min(100, max(1, options.progressMilliseconds)))
             report = front.takeReport()
         }
         frontThread.join()
