@@ -103,7 +103,7 @@ let package = Package(
             "Pipeline",
             [
                 "Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects", "Blocks",
-                "Compression", "Encryption", "Catalog", "Vaults", "CLinux", "COpenSSL", logging, coreMetrics,
+                "Compression", "Encryption", "Catalog", "Vaults", "CLinux", logging, coreMetrics,
             ]),
         .executableTarget(
             name: "oxbow",

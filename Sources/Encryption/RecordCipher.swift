@@ -39,20 +39,14 @@ public struct RecordEnvelope: Hashable, Sendable, BitwiseCopyable {
     }
 }
 
-/// One AES-256-GCM context (NIST SP 800-38D), with the key of one record after the other.
-@safe
+/// AES-256-GCM in place, with the key of one record after the other.
 struct RecordCipher: ~Copyable {
-    private let context: OpaquePointer
-    private static let algorithm = CipherAlgorithm()
+    private var context: GCMContext
 
     init() throws(EncryptionError) {
-        guard unsafe Self.algorithm.handle != nil, let context = unsafe EVP_CIPHER_CTX_new() else {
-            throw .library(operation: "AES-256-GCM")
-        }
-        unsafe self.context = context
+        guard let context = GCMContext() else { throw .library(operation: "AES-256-GCM") }
+        self.context = context
     }
-
-    deinit { unsafe EVP_CIPHER_CTX_free(context) }
 
     /// Replaces `bytes` by their ciphertext and writes the tag, 16 bytes. All memory is the caller's, for this call.
     @unsafe
@@ -60,14 +54,11 @@ struct RecordCipher: ~Copyable {
         _ bytes: UnsafeMutableRawBufferPointer, key: SecretKeyBytes, nonce: UnsafeRawPointer,
         authenticating more: RawSpan, tag: UnsafeMutableRawPointer
     ) throws(EncryptionError) {
-        unsafe try begin(key, nonce, more, isEncrypting: true)
-        unsafe try update(bytes)
-        var count: Int32 = 0
-        // GCM has nothing left to write at the end; a place is wanted all the same.
-        var rest: UInt8 = 0
-        guard unsafe EVP_EncryptFinal_ex(context, &rest, &count) == 1,
-            unsafe EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, tag) == 1
-        else { throw .library(operation: "AES-256-GCM") }
+        let isDone =
+            unsafe begin(key, nonce, more, isEncrypting: true)
+            && context.crypt(bytes.baseAddress, bytes.count, to: bytes.baseAddress)
+            && context.finish(writing: tag)
+        guard isDone else { throw .library(operation: "AES-256-GCM") }
     }
 
     /// Replaces the ciphertext `bytes` by what was encrypted. Throws ``EncryptionError/notAuthentic``, with zeros left in `bytes`,
@@ -77,48 +68,23 @@ struct RecordCipher: ~Copyable {
         _ bytes: UnsafeMutableRawBufferPointer, key: SecretKeyBytes, nonce: UnsafeRawPointer,
         authenticating more: RawSpan, tag: UnsafeMutableRawPointer
     ) throws(EncryptionError) {
-        unsafe try begin(key, nonce, more, isEncrypting: false)
-        unsafe try update(bytes)
-        var count: Int32 = 0
-        var rest: UInt8 = 0
-        guard unsafe EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, 16, tag) == 1,
-            unsafe EVP_DecryptFinal_ex(context, &rest, &count) == 1
-        else {
+        guard unsafe begin(key, nonce, more, isEncrypting: false),
+            unsafe context.crypt(bytes.baseAddress, bytes.count, to: bytes.baseAddress)
+        else { throw .library(operation: "AES-256-GCM") }
+        guard unsafe context.finish(checking: tag) else {
             unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count)
             throw .notAuthentic
         }
     }
 
     @unsafe
-    private func begin(
+    private mutating func begin(
         _ key: SecretKeyBytes, _ nonce: UnsafeRawPointer, _ more: RawSpan, isEncrypting: Bool
-    ) throws(EncryptionError) {
-        var count: Int32 = 0
-        let done = unsafe withUnsafeBytes(of: key) { key in
-            unsafe more.withUnsafeBytes { more in
-                unsafe EVP_CipherInit_ex2(
-                    context, Self.algorithm.handle, key.assumingMemoryBound(to: UInt8.self).baseAddress,
-                    nonce.assumingMemoryBound(to: UInt8.self), isEncrypting ? 1 : 0, nil) == 1
-                    && (more.isEmpty
-                        || EVP_CipherUpdate(
-                            context, nil, &count, more.assumingMemoryBound(to: UInt8.self).baseAddress,
-                            Int32(more.count)) == 1)
-            }
+    ) -> Bool {
+        unsafe withUnsafeBytes(of: key) { key in
+            guard let start = unsafe key.assumingMemoryBound(to: UInt8.self).baseAddress else { return false }
+            return unsafe context.begin(key: start, nonce: nonce, authenticating: more, isEncrypting: isEncrypting)
         }
-        guard done else { throw .library(operation: "AES-256-GCM") }
-    }
-
-    /// In place: GCM is a stream, and OpenSSL allows output exactly over input.
-    @unsafe
-    private func update(_ bytes: UnsafeMutableRawBufferPointer) throws(EncryptionError) {
-        guard unsafe !bytes.isEmpty else { return }
-        var count: Int32 = 0
-        guard bytes.count <= Int(Int32.max),
-            unsafe EVP_CipherUpdate(
-                context, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, &count,
-                bytes.assumingMemoryBound(to: UInt8.self).baseAddress, Int32(bytes.count)) == 1,
-            Int(count) == bytes.count
-        else { throw .library(operation: "AES-256-GCM") }
     }
 }
 
@@ -137,13 +103,4 @@ struct SecretKeyBytes: BitwiseCopyable {
     mutating func wipe() {
         unsafe withUnsafeMutableBytes(of: &words) { unsafe OPENSSL_cleanse($0.baseAddress, $0.count) }
     }
-}
-
-/// The algorithm, looked up once.
-@safe
-private final class CipherAlgorithm: Sendable {
-    // Sendable because a fetched EVP_CIPHER is only read, and may be shared (openssl-threads(7)). Never freed: one each
-    // process.
-    nonisolated(unsafe) let handle: OpaquePointer?
-    init() { unsafe handle = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil) }
 }
