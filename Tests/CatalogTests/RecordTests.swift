@@ -98,10 +98,14 @@ import Testing
         }
         try expectAgreement()
         version.copySource = nil
-        version.offGridCells = 0
-        try expectAgreement()
+        let slices = version.holdings.slices
         version.holdings.slices = []
         try expectAgreement()
+        version.offGridCells = 0
+        try expectAgreement()
+        version.holdings.slices = slices
+        try expectAgreement()
+        version.holdings.slices = []
         version.state = .complete
         try expectAgreement()
         for index in version.digests.indices { version.digests[index].outcome = .matched }

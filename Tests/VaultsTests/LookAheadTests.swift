@@ -126,4 +126,20 @@ private struct LookAhead: ~Copyable {
         }
         #expect(copied == text)
     }
+
+    @Test func `and one that is another block by its fingerprint is named`() throws {
+        let folder = try TemporaryFolder()
+        let bytes = content(1, 6 * 4096)
+        var traffic = Traffic()
+        var writer = try Traffic.openWriter(folder / "vault")
+        try traffic.put(object("a"), bytes, into: &writer)
+        try writer.commit()
+        let reader = try writer.makeReader()
+        let version = try #require(try reader.catalog.current(object("a")))
+        let extents = try reader.catalog.extents(of: version)
+        let other = try #require(try reader.catalog.locate(extents[4].fingerprint))
+        try writer.catalog.publish([BlockIndexEntry(extents[3].fingerprint, other)])
+        let text = message { try reader.bytes(of: version, in: 0..<UInt64(bytes.count)) }
+        #expect(text.contains("another fingerprint") && text.contains("\(3 * 4096)"), "\(text)")
+    }
 }
