@@ -20,9 +20,9 @@ public struct SpoolSeal: ~Copyable, Sendable {
     /// Both directions under one key.
     @frozen public struct Pair: ~Copyable {
         /// The one that seals.
-        public var sealing: SpoolSeal
+        public let sealing: SpoolSeal
         /// The one that opens.
-        public var opening: SpoolSeal
+        public let opening: SpoolSeal
     }
 
     /// Both directions under a new random key, which nobody else ever sees; nil when OpenSSL fails.
