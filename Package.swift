@@ -119,6 +119,10 @@ let package = Package(
             name: "VaultExercise",
             dependencies: ["Objects", "Blocks", "Compression", "Encryption", "Catalog", "Vaults"],
             path: "Tools/crash/Exercise", swiftSettings: relaxed),
+        // Times the block index, see Tools/bench/index.
+        .executableTarget(
+            name: "IndexBench", dependencies: ["Blocks", "Catalog", "Vaults"], path: "Tools/bench/Index",
+            swiftSettings: relaxed),
 
         // Used by test targets only.
         .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["README.md"], swiftSettings: relaxed),

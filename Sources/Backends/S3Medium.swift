@@ -37,6 +37,9 @@ public final class S3Medium: SegmentMedium {
     public var place: String { "s3://\(bucket)/\(prefix)".trimmingSlash }
 
     /// See `SegmentMedium`.
+    public var repeatedRequests: UInt64 { counters.snapshot.retries }
+
+    /// See `SegmentMedium`.
     public func put(_ name: String, _ bytes: [UInt8], onlyIfAbsent: Bool) throws(StorageError) -> MediumPut {
         guard onlyIfAbsent else { return try putOnce(name, bytes, isConditional: false) }
         guard try canState() else {

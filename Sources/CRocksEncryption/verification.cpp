@@ -9,21 +9,21 @@
 
 #include <cstring>
 
-// These types are private to RocksDB's c.cc: each begins with what it stands for. `hasExpectedLayout` looks whether that
+// These types are private to RocksDB's c.cc: each begins with what it stands for. `oxbow_rocks_has_expected_layout` looks whether that
 // still holds in the library that is loaded.
 static rocksdb::Options *of(rocksdb_options_t *options) { return reinterpret_cast<rocksdb::Options *>(options); }
 
-static bool hasExpectedLayout() {
+int oxbow_rocks_has_expected_layout(void) {
     constexpr size_t mark = 4711;
     rocksdb_options_t *probe = rocksdb_options_create();
     rocksdb_options_set_keep_log_file_num(probe, mark);
-    bool holds = of(probe)->keep_log_file_num == mark;
+    int holds = of(probe)->keep_log_file_num == mark;
     rocksdb_options_destroy(probe);
     return holds;
 }
 
 int oxbow_rocks_sum_files(rocksdb_options_t *options) {
-    if (!hasExpectedLayout()) return 0;
+    if (!oxbow_rocks_has_expected_layout()) return 0;
     of(options)->file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
     return 1;
 }

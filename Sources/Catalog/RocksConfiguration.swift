@@ -31,9 +31,12 @@ internal import CRocksEncryption
         unsafe rocksdb_options_set_max_background_jobs(set, Int32(clamping: options.backgroundJobsMax))
         // Spreads write-back, so that the log's own fdatasync does not wait behind a burst of table files.
         unsafe rocksdb_options_set_bytes_per_sync(set, 1 << 20)
-        unsafe rocksdb_options_set_info_log_level(set, 2)
-        unsafe rocksdb_options_set_keep_log_file_num(set, 2)
-        unsafe rocksdb_options_set_max_log_file_size(set, 1 << 20)
+        // Its diary would end the process on a full disk. Where it cannot be done without, it stays small.
+        if unsafe oxbow_rocks_keep_quiet(set) == 0 {
+            unsafe rocksdb_options_set_info_log_level(set, 2)
+            unsafe rocksdb_options_set_keep_log_file_num(set, 2)
+            unsafe rocksdb_options_set_max_log_file_size(set, 1 << 20)
+        }
         unsafe rocksdb_options_set_stats_dump_period_sec(set, 0)
         // For scrubs; without it they have each block's checksum, which leaves a few bytes of a file unproven.
         _ = unsafe oxbow_rocks_sum_files(set)

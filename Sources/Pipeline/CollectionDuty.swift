@@ -28,11 +28,6 @@ struct CollectionDuty {
             try writer.forgetDamaged()
             guard let (id, options) = mailbox.take() else { return }
             request = id
-            if let reason = writer.collectionRefusal {
-                try? mailbox.answer(id, .failure(reason.description))
-                request = nil
-                return
-            }
             try attempt { () throws(VaultError) in
                 try writer.beginCollection(options, now: SystemClock.wall)
             }

@@ -16,6 +16,8 @@ public struct StoreStatus: Sendable {
     public var checkFailures: UInt64 = 0
     /// Why nothing more is stored for now; nil while there is room.
     public var shortage: VaultShortage?
+    /// How the sending to the vault's backend is doing; nil for a vault without one.
+    public var upload: UploadStatus?
 
     init() {}
 }
@@ -25,11 +27,15 @@ final class StoreWatch: Sendable {
     private let status = Mutex(StoreStatus())
     private let durability = Mutex<Durability?>(nil)
     private let pool = Mutex<BlockPool?>(nil)
+    private let uploads = Mutex<(@Sendable () -> UploadStatus?)?>(nil)
 
     private static var durationsMax: Int { 1024 }
 
     /// Looks at this pool's buffers too.
     func see(_ newPool: BlockPool) { pool.withLock { $0 = newPool } }
+
+    /// Asks this for the sending to the backend: also while the writer waits for it, and says nothing.
+    func see(uploads ask: (@Sendable () -> UploadStatus?)?) { uploads.withLock { $0 = ask } }
 
     /// What was said last; takes the durations along.
     func take() -> StoreStatus {
@@ -40,6 +46,11 @@ final class StoreWatch: Sendable {
         if let pool = pool.withLock({ $0 }) {
             taken.bufferBytes = UInt64(pool.inUse * pool.blockSize.bytes)
             taken.bufferBytesMax = UInt64(pool.capacity * pool.blockSize.bytes)
+        }
+        if let ask = uploads.withLock({ $0 }), let upload = ask() {
+            taken.upload = upload
+            // The last word stays when the writer has gone.
+            status.withLock { $0.upload = upload }
         }
         return taken
     }

@@ -45,6 +45,7 @@ struct WriterThread {
                 secret: options.secret, durability: options.durability, poolBytes: options.poolBytes)
             result.damage = writer.damage
             writer.givesUp = { [stop] in stop.isRaised }
+            watch.see(uploads: writer.uploadWatch)
             opened.push(
                 .success(
                     Opened(
@@ -143,7 +144,7 @@ struct WriterThread {
         while let shortage = try writer.shortage(for: batch) {
             guard options.waitsForRoom, !stop.isRaised else {
                 // A full disk says so itself, by the call that fails.
-                if case .quota = shortage { throw .noRoom(shortage) }
+                if shortage.isQuota { throw .noRoom(shortage) }
                 return
             }
             watch.tell(shortage)

@@ -108,9 +108,15 @@ package final class S3Client: Sendable {
             let offset = date.seconds - now()
             clockOffset.withLock { $0 = offset }
         }
-        let body = try await response.body.collect(upTo: request.answerBytesMax)
+        // A refusal says why in more bytes than a short range has.
+        let isRefusal = !(200..<300).contains(response.status.code)
+        let limit = isRefusal ? max(request.answerBytesMax, Self.refusalBytesMax) : request.answerBytesMax
+        let body = try await response.body.collect(upTo: limit)
         return S3Answer(status: Int(response.status.code), headers: response.headers, body: body)
     }
+
+    /// Most bytes of an answer that refuses.
+    private static let refusalBytesMax = 64 << 10
 
     /// The signed request.
     private func prepare(_ request: S3Request) -> HTTPClientRequest {

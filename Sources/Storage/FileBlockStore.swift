@@ -91,6 +91,13 @@ public final class FileBlockStore: BlockStore {
     /// Tells which of the open segments was read last; 0 for others.
     public func lastUse(of segment: UInt64) -> UInt64 { readers.withLock { $0.byNumber[segment]?.lastUse ?? 0 } }
 
+    /// Takes a segment out of the vault that the medium has, and closes its reader; see
+    /// ``SegmentDirectory/retire(_:copiesUpTo:)``.
+    public func retire(_ segment: UInt64, copiesUpTo: UInt64) throws(StorageError) {
+        try directory.retire(segment, copiesUpTo: copiesUpTo)
+        readers.withLock { $0.byNumber[segment] = nil }
+    }
+
     /// Takes a segment out of the vault and closes its reader; see ``SegmentDirectory/drop(_:)``.
     public func drop(_ segment: UInt64) throws(StorageError) {
         try directory.drop(segment)

@@ -17,6 +17,9 @@ public struct RetryingMedium: SegmentMedium {
     /// The place of the medium within.
     public var place: String { base.place }
 
+    /// Those of the medium within.
+    public var repeatedRequests: UInt64 { base.repeatedRequests }
+
     /// Repeated; after a failed attempt, `present` may mean that the failed one stored it after all.
     public func put(_ name: String, _ bytes: [UInt8], onlyIfAbsent: Bool) throws(StorageError) -> MediumPut {
         try repeated { () throws(StorageError) in try base.put(name, bytes, onlyIfAbsent: onlyIfAbsent) }
@@ -80,6 +83,9 @@ public struct ThrottledMedium: SegmentMedium {
     /// The place of the medium within.
     public var place: String { base.place }
 
+    /// Those of the medium within.
+    public var repeatedRequests: UInt64 { base.repeatedRequests }
+
     /// Held back by its bytes.
     public func put(_ name: String, _ bytes: [UInt8], onlyIfAbsent: Bool) throws(StorageError) -> MediumPut {
         pay(bytes.count)
@@ -135,6 +141,13 @@ public final class MeteredMedium: SegmentMedium {
         public var others: UInt64 = 0
         /// Calls that failed.
         public var failures: UInt64 = 0
+        /// Requests that the medium repeated by itself, within these calls.
+        public var repeatedRequests: UInt64 = 0
+        /// Nanoseconds that the calls took, those that failed among them, of all threads.
+        public var nanoseconds: UInt64 = 0
+
+        /// Nothing asked.
+        public init() {}
     }
 
     private let base: any SegmentMedium
@@ -144,10 +157,17 @@ public final class MeteredMedium: SegmentMedium {
     public init(_ base: any SegmentMedium) { self.base = base }
 
     /// The counts now.
-    public var counts: Counts { counters.withLock { $0 } }
+    public var counts: Counts {
+        var counts = counters.withLock { $0 }
+        counts.repeatedRequests = base.repeatedRequests
+        return counts
+    }
 
     /// The place of the medium within.
     public var place: String { base.place }
+
+    /// Those of the medium within.
+    public var repeatedRequests: UInt64 { base.repeatedRequests }
 
     /// Counted.
     public func put(_ name: String, _ bytes: [UInt8], onlyIfAbsent: Bool) throws(StorageError) -> MediumPut {
@@ -183,12 +203,19 @@ public final class MeteredMedium: SegmentMedium {
     private func counted<Value>(
         _ call: () throws(StorageError) -> Value, _ count: (inout Counts, Value) -> Void
     ) throws(StorageError) -> Value {
+        let began = monotonicNanoseconds()
         do throws(StorageError) {
             let value = try call()
-            counters.withLock { count(&$0, value) }
+            counters.withLock { counts in
+                count(&counts, value)
+                counts.nanoseconds &+= monotonicNanoseconds() &- began
+            }
             return value
         } catch {
-            counters.withLock { $0.failures += 1 }
+            counters.withLock { counts in
+                counts.failures += 1
+                counts.nanoseconds &+= monotonicNanoseconds() &- began
+            }
             throw error
         }
     }

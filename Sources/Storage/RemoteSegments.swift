@@ -14,7 +14,7 @@ public final class RemoteSegments: Sendable {
     }
 
     private struct State {
-        var medium: (any SegmentMedium)?
+        var medium: MeteredMedium?
         var chunks: [Key: (bytes: [UInt8], lastUse: UInt64)] = [:]
         var bytes = 0
         var uses: UInt64 = 0
@@ -36,13 +36,16 @@ public final class RemoteSegments: Sendable {
     /// The medium.
     public func medium() throws(StorageError) -> any SegmentMedium {
         if let medium = state.withLock({ $0.medium }) { return medium }
-        let opened = try open()
+        let opened = MeteredMedium(try open())
         return state.withLock { state in
             let medium = state.medium ?? opened
             state.medium = medium
             return medium
         }
     }
+
+    /// What was asked of the medium so far.
+    public var calls: MeteredMedium.Counts { state.withLock { $0.medium?.counts ?? MeteredMedium.Counts() } }
 
     /// `count` bytes of a segment of `size` bytes from `offset` on; fewer only at its end.
     func read(_ segment: UInt64, size: UInt64, at offset: UInt64, count: Int) throws(StorageError) -> [UInt8] {

@@ -66,7 +66,9 @@ extension SegmentDirectory {
         let names = Set(try fileNames())
         var found: [LocalSegment] = []
         for name in names {
-            guard let number = Self.number(ofFileNamed: name) else { continue }
+            guard let number = Self.number(ofFileNamed: name), !names.contains(name + Self.retiredSuffix) else {
+                continue
+            }
             var status = stat()
             guard unsafe stat("\(path)/\(name)", &status) == 0 else { continue }
             found.append(
@@ -93,9 +95,13 @@ extension SegmentDirectory {
 
     /// A reader of a segment on the medium; nil when it is not marked as being there.
     func openRemote(_ segment: UInt64) throws(StorageError) -> SegmentReader? {
-        guard let remote, let stored = try stored(segment) else { return nil }
+        guard let remote else { return nil }
+        var known = try stored(segment)?.size
+        // One that was retired can be read as long as it is there.
+        if known == nil, isRetired(segment) { known = try retiredSegments().first { $0.number == segment }?.size }
+        guard let size = known else { return nil }
         let source = RemoteSegment(
-            segments: remote, number: segment, size: stored.size, path: path(of: segment) + " (in the bucket)")
+            segments: remote, number: segment, size: size, path: path(of: segment) + " (in the bucket)")
         return try SegmentReader(
             source: .remote(source), vault: vault, number: segment, options: options, keys: keys)
     }

@@ -48,11 +48,20 @@ public struct SegmentDirectory: Sendable {
 
     /// Numbers of the segments in the folder or marked as being on the medium, ascending. Other files are left alone.
     public func segmentNumbers() throws(StorageError) -> [UInt64] {
-        let numbers = try fileNames().compactMap { name in
-            Self.number(
+        var numbers: Set<UInt64> = []
+        var retired: Set<UInt64> = []
+        for name in try fileNames() {
+            if name.hasSuffix(Self.retiredSuffix) {
+                if let number = Self.number(ofFileNamed: String(name.dropLast(Self.retiredSuffix.count))) {
+                    retired.insert(number)
+                }
+            } else if let number = Self.number(
                 ofFileNamed: name.hasSuffix(Self.markSuffix) ? String(name.dropLast(Self.markSuffix.count)) : name)
+            {
+                numbers.insert(number)
+            }
         }
-        return Set(numbers).sorted()
+        return numbers.subtracting(retired).sorted()
     }
 
     /// Names of all files in the folder.

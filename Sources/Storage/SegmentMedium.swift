@@ -17,6 +17,9 @@ public protocol SegmentMedium: Sendable {
     /// The place as people write it, without secrets: for messages.
     var place: String { get }
 
+    /// Requests that it repeated by itself so far, before a call returned; 0 for a medium that makes none.
+    var repeatedRequests: UInt64 { get }
+
     /// Stores an object. With `onlyIfAbsent` one that is there already should stay as it is, if the medium can do that.
     func put(_ name: String, _ bytes: [UInt8], onlyIfAbsent: Bool) throws(StorageError) -> MediumPut
 
@@ -56,6 +59,9 @@ public struct MediumObject: Sendable, Hashable {
 }
 
 extension SegmentMedium {
+    /// None.
+    public var repeatedRequests: UInt64 { 0 }
+
     /// All bytes of a small object; nil when there is none. More than `limit` bytes are refused.
     public func contents(of name: String, limit: UInt64) throws(StorageError) -> [UInt8]? {
         guard let size = try size(of: name) else { return nil }

@@ -1,6 +1,37 @@
 internal import Foundation
 internal import Storage
 
+/// What was asked of a vault's medium.
+public struct MediumCalls: Sendable, Hashable {
+    /// Puts that it answered.
+    public var puts: UInt64 = 0
+    /// Reads that it answered.
+    public var reads: UInt64 = 0
+    /// Other calls that it answered.
+    public var others: UInt64 = 0
+    /// Calls that failed.
+    public var failures: UInt64 = 0
+    /// Bytes that were read.
+    public var bytesRead: UInt64 = 0
+    /// Requests that were repeated within these calls.
+    public var repeatedRequests: UInt64 = 0
+    /// Nanoseconds that the calls took, of all threads.
+    public var nanoseconds: UInt64 = 0
+
+    /// Nothing asked.
+    public init() {}
+
+    init(_ counts: MeteredMedium.Counts) {
+        puts = counts.puts
+        reads = counts.reads
+        others = counts.others
+        failures = counts.failures
+        bytesRead = counts.bytesRead
+        repeatedRequests = counts.repeatedRequests
+        nanoseconds = counts.nanoseconds
+    }
+}
+
 /// How the sending of segments to the medium is doing.
 public struct UploadStatus: Sendable, Hashable {
     /// Segments that the medium took from this run.
@@ -15,6 +46,10 @@ public struct UploadStatus: Sendable, Hashable {
     public var failures: UInt64 = 0
     /// Why the last attempt failed; nil since one went well.
     public var lastFailure: String?
+    /// Most bytes that may wait, the open segment's among them.
+    public var bytesWaitingMax: UInt64 = 0
+    /// What was asked of the medium, for reading too.
+    public var calls = MediumCalls()
 
     /// Nothing sent.
     public init() {}
@@ -32,6 +67,10 @@ final class SegmentUploader: Sendable {
         var waiting: [(number: UInt64, size: UInt64)] = []
         /// What is being sent.
         var underWay: [UInt64: UInt64] = [:]
+        /// Retired segments whose objects are to go.
+        var toRemove: [UInt64] = []
+        /// How many of them are being removed.
+        var removalsUnderWay = 0
         /// Segments that the medium had or may have had before they were sent: those of an earlier run.
         var leftOvers: Set<UInt64> = []
         /// Bytes of the folder's segment files that the medium has.
@@ -81,13 +120,25 @@ final class SegmentUploader: Sendable {
     deinit { end() }
 
     /// How it is doing.
-    var status: UploadStatus { state.withLock { Self.status(of: $0) } }
+    var status: UploadStatus {
+        var status = state.withLock { Self.status(of: $0) }
+        status.bytesWaitingMax = backend.spoolBytes
+        if let remote = store.directory.remote { status.calls = MediumCalls(remote.calls) }
+        return status
+    }
 
     /// Takes a segment that was sealed.
     func take(_ number: UInt64, size: UInt64) {
         state.withLock { state in
             if state.waiting.isEmpty, state.underWay.isEmpty { state.lastProgress = monotonicClock() }
             state.waiting.append((number, size))
+        }
+    }
+
+    /// Takes the objects of retired segments away, when nothing is to be sent. What fails is tried by the next collection.
+    func remove(_ numbers: [UInt64]) {
+        state.withLock { state in
+            for number in numbers where !state.toRemove.contains(number) { state.toRemove.append(number) }
         }
     }
 
@@ -99,7 +150,9 @@ final class SegmentUploader: Sendable {
 
     /// Waits until the medium has everything that it was given, or nothing has got on for a while and `givesUp` says so.
     func waitUntilEmpty(givesUp: () -> Bool) throws(VaultError) {
-        try wait(givesUp) { state in state.waiting.isEmpty && state.underWay.isEmpty }
+        try wait(givesUp) { state in
+            state.waiting.isEmpty && state.underWay.isEmpty && state.toRemove.isEmpty && state.removalsUnderWay == 0
+        }
     }
 
     /// How long nothing may have got on before somebody who wants to end gives up, in nanoseconds.
@@ -147,6 +200,7 @@ final class SegmentUploader: Sendable {
 
     private enum Turn {
         case send(number: UInt64, size: UInt64, isLeftOver: Bool)
+        case remove(UInt64)
         case end
     }
 
@@ -157,10 +211,29 @@ final class SegmentUploader: Sendable {
         while true {
             let turn = state.wait { state -> Turn? in
                 if state.isEnding { return .end }
-                guard state.conflict == nil, let next = state.waiting.first else { return nil }
+                guard state.conflict == nil else { return nil }
+                guard let next = state.waiting.first else {
+                    guard let retired = state.toRemove.popLast() else { return nil }
+                    state.removalsUnderWay += 1
+                    return .remove(retired)
+                }
                 state.waiting.removeFirst()
                 state.underWay[next.number] = next.size
                 return .send(number: next.number, size: next.size, isLeftOver: state.leftOvers.contains(next.number))
+            }
+            if case .remove(let retired) = turn {
+                let removed = Result { () throws(StorageError) in try store.directory.removeRetired(retired) }
+                state.withLock { state in
+                    state.removalsUnderWay -= 1
+                    state.lastProgress = monotonicClock()
+                    // Where one cannot be removed, the others have to wait for another time as well.
+                    if case .failure(let error) = removed {
+                        state.status.failures += 1
+                        state.status.lastFailure = error.description
+                        state.toRemove = []
+                    }
+                }
+                continue
             }
             guard case .send(let number, let size, let isLeftOver) = turn else { break }
             do throws(StorageError) {

@@ -27,6 +27,8 @@ public struct VaultDescription: Sendable, Hashable {
     public var isEncrypted: Bool
     /// Bytes that its files may take, packets that wait in its spool not counted; nil: no such limit.
     public var quotaBytes: UInt64?
+    /// Live objects that it may have; nil: no such limit.
+    public var quotaObjects: UInt64?
 
     /// The id as 32 hexadecimal digits.
     public var idText: String { id.description }
@@ -84,6 +86,7 @@ public struct VaultDescription: Sendable, Hashable {
         created = file.created
         isEncrypted = file.encryption != nil
         quotaBytes = file.quota_bytes
+        quotaObjects = file.quota_objects
         guard file.encryption == nil || file.encryption == Self.cipher, format > 1 || !isEncrypted else {
             throw .damagedDescription(path: path, reason: "it names the encryption \(file.encryption ?? "")")
         }
@@ -102,7 +105,7 @@ public struct VaultDescription: Sendable, Hashable {
         let file = File(
             format: format, id: id.description, block_size: blockSize.bytes, created: created,
             compression: format > 1 ? compression.description : nil, encryption: isEncrypted ? Self.cipher : nil,
-            quota_bytes: quotaBytes)
+            quota_bytes: quotaBytes, quota_objects: quotaObjects)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         let data: Data
@@ -131,6 +134,8 @@ public struct VaultDescription: Sendable, Hashable {
         var encryption: String?
         /// Missing where there is no quota.
         var quota_bytes: UInt64?
+        /// Likewise.
+        var quota_objects: UInt64?
     }
 
     private static let cipher = "aes-256-gcm"

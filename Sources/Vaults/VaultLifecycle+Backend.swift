@@ -155,6 +155,8 @@ enum BackendFiles {
             let folder = backend.writer.map { "segments/\(SegmentNumber.name(ofWriter: $0))/" } ?? "segments/"
             for object in try medium.objects(under: folder) {
                 guard let number = SegmentNumber(objectName: object.name)?.value else { continue }
+                // Rewritten elsewhere, and about to go.
+                if directory.isRetired(number) { continue }
                 // A mark that a crash damaged counts as none.
                 let known = try? directory.stored(number)
                 if known?.size == object.size { continue }

@@ -1,5 +1,6 @@
 public import Blocks
 internal import CLinux
+internal import Catalog
 internal import Glibc
 
 /// Why a vault takes nothing more for now.
@@ -8,6 +9,16 @@ public enum VaultShortage: Sendable, Hashable, CustomStringConvertible {
     case disk(path: String, freeBytes: UInt64, neededBytes: UInt64)
     /// The vault's files have reached what its owner allows (`oxbow vault set --quota`).
     case quota(path: String, usedBytes: UInt64, quotaBytes: UInt64)
+    /// The vault has as many live objects as its owner allows (`oxbow vault set --quota-objects`).
+    case objects(path: String, objects: UInt64, quota: UInt64)
+
+    /// True for limits that the owner set: nothing else fails by them.
+    public var isQuota: Bool {
+        switch self {
+        case .disk: false
+        case .quota, .objects: true
+        }
+    }
 
     /// What is short, and what gives room.
     public var description: String {
@@ -16,6 +27,8 @@ public enum VaultShortage: Sendable, Hashable, CustomStringConvertible {
             "the file system of vault \(path) has \(free) bytes free, storing needs \(needed); free space there, or run `oxbow collect`"
         case .quota(let path, let used, let quota):
             "vault \(path) has \(used) bytes, its quota is \(quota); raise it (`oxbow vault set --quota`), or run `oxbow collect`"
+        case .objects(let path, let objects, let quota):
+            "vault \(path) has \(objects) live objects, its quota is \(quota); raise it (`oxbow vault set --quota-objects`)"
         }
     }
 }
@@ -25,6 +38,8 @@ struct VaultRoom {
     private var lookAt: UInt64 = 0
     private var usedBytes: UInt64 = 0
     private var quotaBytes: UInt64?
+    /// Live objects that there may be; nil: as many as come.
+    private(set) var quotaObjects: UInt64?
     private var storedAtLook: UInt64 = 0
 
     private static let lookNanoseconds: UInt64 = 1_000_000_000
@@ -40,7 +55,8 @@ struct VaultRoom {
         if now >= lookAt {
             lookAt = now + Self.lookNanoseconds
             // Anew each time: a quota may be raised while the writer waits.
-            quotaBytes = try VaultDescription(reading: layout).quotaBytes
+            let about = try VaultDescription(reading: layout)
+            (quotaBytes, quotaObjects) = (about.quotaBytes, about.quotaObjects)
             if quotaBytes != nil {
                 usedBytes = Self.usedBytes(layout)
                 storedAtLook = stored
@@ -86,7 +102,19 @@ extension VaultWriter {
     /// What stands against storing this batch now; nil when there is room. A run that can wait asks before it appends.
     public mutating func shortage(for batch: IngestBatch) throws(VaultError) -> VaultShortage? {
         let bytes = batch.blocks.reduce(0) { $0 + UInt64($1.length) }
-        return try room.shortage(for: bytes, stored: counters.storedBlockBytes, layout)
+        if let shortage = try room.shortage(for: bytes, stored: counters.storedBlockBytes, layout) { return shortage }
+        guard let quota = room.quotaObjects else {
+            objectQuota = ObjectQuota()
+            return nil
+        }
+        var objects = objectQuota
+        defer { objectQuota = objects }
+        return try objects.shortage(
+            for: batch, quota: quota, path: layout.root, in: catalog, commit: { () throws(VaultError) in try commit() },
+            isLive: { (name) throws(VaultError) in
+                let versions = try asVaultError { () throws(CatalogError) in try ledger.versions(of: name) }
+                return versions.first(where: \.isPresent)?.kind == .object
+            })
     }
 }
 
@@ -97,6 +125,14 @@ extension VaultLifecycle {
         let layout = VaultLayout(root: path)
         var about = try VaultDescription(reading: layout)
         about.quotaBytes = bytes
+        try about.write(to: layout)
+    }
+
+    /// Sets how many live objects the vault may have; nil: as many as come. As ``setQuota(_:at:)``.
+    public static func setObjectQuota(_ objects: UInt64?, at path: String) throws(VaultError) {
+        let layout = VaultLayout(root: path)
+        var about = try VaultDescription(reading: layout)
+        about.quotaObjects = objects
         try about.write(to: layout)
     }
 }

@@ -14,9 +14,11 @@ extension VaultWriter {
     /// Begins a collection. `now` is what retention judges by, nanoseconds since 1970 UTC. Throws when the log cannot be
     /// rolled: then nothing was begun.
     public mutating func beginCollection(_ options: CollectionOptions, now: UInt64) throws(VaultError) {
-        if backend != nil { throw VaultBackend.refusal(layout, "collections are not made there yet") }
         try commit()
-        if !options.isDryRun { try log.roll() }
+        if !options.isDryRun {
+            try log.roll()
+            handOver()
+        }
         collection = Collection(options, now: now, blocks: catalog.statistics.blocks)
     }
 
@@ -119,7 +121,17 @@ extension VaultWriter {
             current.phase = .mark(table: table + 1, from: nil)
         } else {
             let numbers = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }
-            current.phase = .survey(numbers.filter { $0 < log.position.segment }.reversed())
+            var sealed: [UInt64] = []
+            for number in numbers where number < log.position.segment {
+                // What the medium does not have yet is on its way there: another time.
+                if backend != nil,
+                    try asVaultError({ () throws(StorageError) in try store.directory.stored(number) }) == nil
+                {
+                    continue
+                }
+                sealed.append(number)
+            }
+            current.phase = .survey(sealed.reversed())
         }
         collection = current
     }

@@ -9,6 +9,7 @@ extension VaultWriter {
     /// Rewrites a part of the segment at the list's end.
     mutating func sweepSome(_ segments: [UInt64]) throws(VaultError) {
         guard var rewrite = try rewriteUnderWay(segments) else { return }
+        try waitForRoomInSpool(UInt64(2 * Self.rewriteStepBytes))
         var isWhole = true
         do throws(VaultError) {
             isWhole = try copySome(&rewrite)
@@ -40,7 +41,10 @@ extension VaultWriter {
             return nil
         }
         let reader = try asVaultError { () throws(StorageError) in try store.openSegment(number) }
-        let first = try asVaultError { () throws(StorageError) in try store.segmentNumbers() }.first
+        // Retired segments count as well: who makes a folder of what the medium has may find them there still.
+        let first = try asVaultError { () throws(StorageError) in
+            try (store.segmentNumbers() + store.directory.retiredSegments().map(\.number)).min()
+        }
         let size = try asVaultError { () throws(StorageError) in try reader.size() }
         let replay = try asVaultError { () throws(StorageError) in try reader.replay() }
         return SegmentRewrite(number: number, byteCount: size, isFirst: first == number, replay: replay)
@@ -167,7 +171,13 @@ extension VaultWriter {
         try commit()
         try withdraw(dead, in: rewrite)
         try asVaultError { () throws(CatalogError) in try catalog.synchronize() }
-        try asVaultError { () throws(StorageError) in try store.drop(rewrite.number) }
+        try asVaultError { () throws(StorageError) in
+            if backend == nil {
+                try store.drop(rewrite.number)
+            } else {
+                try store.retire(rewrite.number, copiesUpTo: log.position.segment)
+            }
+        }
     }
 
     /// Takes blocks out of the index that lie in the segment, and nowhere else.
@@ -187,6 +197,15 @@ extension VaultWriter {
         }
         collection?.report.bytesFreed += removed.freed
         collection?.report.bytesInGrace += removed.kept
+        guard let sending else { return }
+        let directory = store.directory
+        let (all, gone) = try asVaultError { () throws(StorageError) in
+            (try directory.retiredSegments(), try directory.removableSegments(olderThan: grace, at: wallClock()))
+        }
+        let bytes = gone.reduce(0) { $0 + $1.size }
+        collection?.report.bytesFreed += bytes
+        collection?.report.bytesInGrace += all.reduce(0) { $0 + $1.size } - bytes
+        sending.remove(gone.map(\.number))
     }
 
     /// Blocks that share a frame, and its header, at most.

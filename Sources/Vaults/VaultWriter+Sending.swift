@@ -14,6 +14,11 @@ extension VaultWriter {
         try sending.waitForRoom(bytes, open: log.openBytes, givesUp: givesUp)
     }
 
+    /// Waits until the spool has room for so many bytes; a vault without a medium has no spool.
+    func waitForRoomInSpool(_ bytes: UInt64) throws(VaultError) {
+        try sending?.waitForRoom(bytes, open: log.openBytes, givesUp: givesUp)
+    }
+
     /// Seals a segment that has been open for long, so that what does not fill it gets to the medium too.
     mutating func sealAged() throws(VaultError) {
         guard let backend, let openedAt = log.openedAt,
@@ -50,11 +55,6 @@ extension VaultWriter {
             if backend?.acknowledgement == .remote { throw error }
         }
         sending.end()
-    }
-
-    /// Why this vault cannot be collected; nil when it can.
-    public var collectionRefusal: VaultError? {
-        backend == nil ? nil : VaultBackend.refusal(layout, "collections are not made there yet")
     }
 }
 

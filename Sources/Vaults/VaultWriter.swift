@@ -57,6 +57,8 @@ public struct VaultWriter: ~Copyable {
     let keys: VaultKeys?
     /// What there is room for.
     var room = VaultRoom()
+    /// What is known of the number of objects, where that is limited.
+    var objectQuota = ObjectQuota()
     /// True when what a scrub found damaged before the vault was opened has left the index.
     private var hasForgottenDamaged = false
 
@@ -212,6 +214,12 @@ public struct VaultWriter: ~Copyable {
 
     /// How the sending to the vault's medium is doing; nil for a vault without one.
     public var uploadStatus: UploadStatus? { uploader?.status }
+
+    /// The same for other threads, as long as the writer is there; nil for a vault without a medium.
+    public var uploadWatch: (@Sendable () -> UploadStatus?)? {
+        guard let uploader else { return nil }
+        return { [weak uploader] in uploader?.status }
+    }
 
     /// What sends to the medium.
     var sending: SegmentUploader? { uploader }

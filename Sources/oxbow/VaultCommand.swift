@@ -112,6 +112,7 @@ struct VaultInfoCommand: ParsableCommand {
             blocks       about \(line.blocks)
             catalog      \(ByteText.text(line.catalog_bytes))
             used         \(ByteText.text(line.used_bytes))\(line.quota_bytes.map { " of \(ByteText.text($0)) (quota)" } ?? "")
+            objects      \(line.quota_objects.map { "at most \($0) (quota)" } ?? "any number")
             writer       \(line.writer ?? "none")
             """)
         if let backend = line.backend {
@@ -142,6 +143,7 @@ private struct VaultLine: Encodable {
     var catalog_bytes: UInt64
     var used_bytes: UInt64
     var quota_bytes: UInt64?
+    var quota_objects: UInt64?
     var writer: String?
     var backend: String?
     var backend_writer: String?
@@ -164,6 +166,7 @@ private struct VaultLine: Encodable {
         catalog_bytes = found.catalog.diskBytes
         used_bytes = found.usedBytes
         quota_bytes = found.about.quotaBytes
+        quota_objects = found.about.quotaObjects
         writer = found.writer
         backend = found.backend?.url
         backend_writer = found.backend?.writerName
@@ -228,8 +231,17 @@ struct VaultSetCommand: ParsableCommand {
             valueName: "size"))
     var quota: String?
 
+    @Option(
+        name: .customLong("quota-objects"),
+        help: ArgumentHelp(
+            "Live objects that the vault may have, or none for no such limit. Heeded at once, also by a tap that runs.",
+            valueName: "number"))
+    var quotaObjects: String?
+
     func validate() throws {
-        guard compression != nil || quota != nil else { throw ValidationError("Say --compression or --quota.") }
+        guard compression != nil || quota != nil || quotaObjects != nil else {
+            throw ValidationError("Say --compression, --quota or --quota-objects.")
+        }
     }
 
     func run() throws {
@@ -239,6 +251,12 @@ struct VaultSetCommand: ParsableCommand {
         if let quota {
             try VaultLifecycle.setQuota(
                 quota == "none" ? nil : IngestOptions.size(quota, "--quota"), at: vault.path())
+        }
+        if let quotaObjects {
+            guard quotaObjects == "none" || UInt64(quotaObjects) != nil else {
+                throw ValidationError("--quota-objects must be a number of objects or none, not '\(quotaObjects)'.")
+            }
+            try VaultLifecycle.setObjectQuota(UInt64(quotaObjects), at: vault.path())
         }
     }
 }

@@ -102,6 +102,14 @@ import Testing
         try conforms(try medium(of: server, bucket: "vaults"))
     }
 
+    @Test(.enabled(if: RealServer.named != nil, "no OXBOW_S3_ENDPOINT; see Tools/s3"))
+    func `the S3 service that is named is a medium`() throws {
+        let server = try #require(RealServer.named)
+        let bucket = "oxbow-medium-\(UInt32.random(in: 0 ... .max))"
+        try make(bucket, at: server)
+        try conforms(try medium(of: server, bucket: bucket))
+    }
+
     @Test func `errors name the bucket and what to do, and no key`() throws {
         let chain = CredentialChain(environment: [
             "AWS_ACCESS_KEY_ID": "AKCANARY", "AWS_SECRET_ACCESS_KEY": "CANARYSECRET",

@@ -62,11 +62,13 @@ private final class Line {
     }
 
     /// Replays captures into vaults in the bucket; then each is brought back from the bucket alone.
-    private func checkTruth(_ captures: [CaptureCase], at server: RealServer, _ folder: TemporaryFolder) throws {
+    private func checkTruth(
+        _ captures: [CaptureCase], at server: RealServer, bucket: String = "vaults", _ folder: TemporaryFolder
+    ) throws {
         let keys = server.environment
         for capture in captures {
             let (vault, again) = (folder / capture.name, folder / "\(capture.name)-again")
-            let url = "s3://vaults/\(capture.name)?endpoint=\(server.endpoint)"
+            let url = "s3://\(bucket)/\(capture.name)?endpoint=\(server.endpoint)"
             try OxbowProgram.succeed(
                 ["vault", "init", "--vault", vault, "--backend", url, "--backend-cache", "1"], environment: keys)
             try OxbowProgram.succeed(
@@ -106,6 +108,15 @@ private final class Line {
             "d01-boto3-basic", "d02-boto3-multipart", "d08-versions", "d15-loss", "d23-tls13-chacha20", "d64-gaps",
         ]
         try checkTruth(try names.map(CaptureCase.named), at: server, folder)
+    }
+
+    @Test(.enabled(if: RealServer.named != nil, "no OXBOW_S3_ENDPOINT; see Tools/s3"))
+    func `of the S3 service that is named holds what captures' truth names, and comes back from there`() throws {
+        let folder = try TemporaryFolder()
+        let server = try #require(RealServer.named)
+        let bucket = "oxbow-truth-\(UInt32.random(in: 0 ... .max))"
+        try Self.makeBucket(bucket, at: server)
+        try checkTruth(CaptureCase.all, at: server, bucket: bucket, folder)
     }
 
     @Test(.enabled(if: RealServer.motoIsMissing == nil))

@@ -7,18 +7,26 @@ package final class RealServer: Sendable {
     package let port: Int
     package let accessKey: String
     package let secretKey: String
-    private let process: AttendedProcess
+    /// Nil for a service that runs anyway.
+    private let process: AttendedProcess?
 
     private init(_ command: [String], accessKey: String, secretKey: String) throws {
-        process = try AttendedProcess(command)
+        let process = try AttendedProcess(command)
         guard let port = process.lines.first.flatMap({ Int($0) }) else {
             throw ShellFailure(description: "\(command.prefix(6)): no port: \(process.lines)")
         }
         (self.port, self.accessKey, self.secretKey) = (port, accessKey, secretKey)
+        self.process = process
+        endpoint = "http://127.0.0.1:\(port)"
+    }
+
+    private init(endpoint: String, port: Int, accessKey: String, secretKey: String) {
+        (self.endpoint, self.port, self.accessKey, self.secretKey) = (endpoint, port, accessKey, secretKey)
+        process = nil
     }
 
     /// Where it listens, as seen from this machine.
-    package var endpoint: String { "http://127.0.0.1:\(port)" }
+    package let endpoint: String
 
     /// What `oxbow` and boto3 need to know.
     package var environment: [String: String] {
@@ -29,7 +37,21 @@ package final class RealServer: Sendable {
     }
 
     /// What the service printed after its port: a line for every upload that it took.
-    package func uploads() -> [String] { Array(process.lines.dropFirst()) }
+    package func uploads() -> [String] { Array((process?.lines ?? []).dropFirst()) }
+
+    // MARK: One that is there
+
+    /// The service at `OXBOW_S3_ENDPOINT`, with `OXBOW_S3_ACCESS_KEY` and `OXBOW_S3_SECRET_KEY`: see `Tools/s3`. Nil when none
+    /// is named.
+    package static let named: RealServer? = {
+        let environment = ProcessInfo.processInfo.environment
+        guard let text = environment["OXBOW_S3_ENDPOINT"], let url = URL(string: text), url.host != nil else {
+            return nil
+        }
+        return RealServer(
+            endpoint: text, port: url.port ?? (url.scheme == "https" ? 443 : 80),
+            accessKey: environment["OXBOW_S3_ACCESS_KEY"] ?? "", secretKey: environment["OXBOW_S3_SECRET_KEY"] ?? "")
+    }()
 
     // MARK: moto
 

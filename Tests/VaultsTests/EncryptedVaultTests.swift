@@ -13,7 +13,7 @@ func keyFileSecret(_ seed: UInt8 = 1) throws -> VaultSecret {
 }
 
 /// Everything that is in a folder's files, and their names.
-private func everyByte(below folder: String) throws -> [(path: String, bytes: Data)] {
+func everyByte(below folder: String) throws -> [(path: String, bytes: Data)] {
     let names = try FileManager.default.subpathsOfDirectory(atPath: folder)
     return try names.compactMap { name in
         var isFolder: ObjCBool = false
@@ -26,7 +26,7 @@ private func everyByte(below folder: String) throws -> [(path: String, bytes: Da
 }
 
 /// A text as it is, in hexadecimal of both cases, and in base64 at each of its three alignments.
-private func disguises(_ text: String) -> [Data] {
+func disguises(_ text: String) -> [Data] {
     let bytes = Array(text.utf8)
     let hex = bytes.map { String(format: "%02x", $0) }.joined()
     let base64 = (0..<3).map { skip -> Data in

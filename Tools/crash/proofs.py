@@ -133,7 +133,7 @@ class Proofs:
             root = self.clean("root")
             environment = self.shimmed(root, fault=f"{kind}:{number}", record=self.path("record"))
             done = subprocess.run([self.arguments.exercise, "run", root + "/vault", *options], env=environment,
-                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120)
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
             machine = model.Machine()
             for call in model.read_record(self.path("record")):
                 machine.call(*call)
@@ -141,6 +141,11 @@ class Proofs:
             self.note(f"{kind}: " + ("went on" if done.returncode == 0 and not machine.failed else
                                      "recovered" if done.returncode == 0 else
                                      "gave up" if done.returncode == 3 else f"ended by {-done.returncode}"))
+            if done.returncode < 0:
+                # Nothing may be lost by it; an end by a signal is a fault of its own all the same.
+                self.losses += 1
+                print(f"  {where}: ended by signal {-done.returncode}: {done.stderr.decode(errors='replace')[-400:].strip()}",
+                      file=sys.stderr, flush=True)
             os.makedirs(root + "/vault", exist_ok=True)
             self.hold(judge, root + "/vault", machine.low, machine.high, where)
             # And then the machine stops, too: what a failed call left must not have been believed.

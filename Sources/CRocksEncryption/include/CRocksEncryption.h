@@ -19,6 +19,13 @@ void oxbow_rocks_encryption_attach(oxbow_rocks_encryption *encryption, struct ro
 /// Frees the encryption and wipes its key, after every database that used it was closed.
 void oxbow_rocks_encryption_destroy(oxbow_rocks_encryption *encryption);
 
+/// 1 when RocksDB's C interface is laid out as this was written for, else 0.
+int oxbow_rocks_has_expected_layout(void);
+
+/// Lets a database that is opened with `options` write no diary (`LOG`): a full disk under it ends the process. 0 when that
+/// cannot be had.
+int oxbow_rocks_keep_quiet(struct rocksdb_options_t *options);
+
 /// Makes a database that is opened with `options` keep a checksum of each table file that it writes. 0 when RocksDB's C
 /// interface is not laid out as this was written for: then nothing was changed.
 int oxbow_rocks_sum_files(struct rocksdb_options_t *options);

@@ -5,7 +5,7 @@ public import CoreMetrics
 /// The data plane counts in its own plain numbers, and knows nothing of this.
 public struct TapMetrics {
     /// Every metric, in the order of the documentation.
-    public static let all = TapMetric.capture + TapMetric.traffic + TapMetric.storing + [buildInfo]
+    public static let all = TapMetric.capture + TapMetric.traffic + TapMetric.storing + TapMetric.sending + [buildInfo]
     private static let buildInfo = TapMetric("build_info", .gauge, ["version"], "1; the version is the label's.") { _ in
         []
     }
