@@ -130,7 +130,7 @@ extension TLSFlow {
         case .early:
             guard let accepted = session.acceptsEarlyData else { return .blocked(.server) }
             guard accepted else { return openBehindEarlyData(half, record, &desk) }
-            let found = keys13(.clientEarly, &desk)
+            let found = hasAllSecrets(desk.store) ? keys13(.clientEarly, &desk) : []
             guard let opened = openFirst(half, record, found, &desk) else {
                 return found.isEmpty ? .blocked(.key) : openBehindEarlyData(half, record, &desk)
             }
@@ -198,14 +198,18 @@ extension TLSFlow {
         keys13(isClient(half) ? .clientHandshake : .serverHandshake, &desk)
     }
 
-    /// Keys for application data, the newest secret first.
+    /// Keys for application data, the newest secret first; none before both directions' secrets are known, or a connection
+    /// that ends between two lines of a key log could neither be read on nor be begun anew.
     func applicationKeys(_ half: TLSHalf, _ desk: inout CleartextDesk) -> [RecordKeys] {
         let isClient = isClient(half)
         if let identified {
             let secret = isClient ? identified.client : identified.server
             return session.suite.flatMap { RecordKeys.version13($0, secret) }.map { [$0] } ?? []
         }
-        if session.isVersion13 { return keys13(isClient ? .clientApplication : .serverApplication, &desk) }
+        if session.isVersion13 {
+            guard hasAllSecrets(desk.store) else { return [] }
+            return keys13(isClient ? .clientApplication : .serverApplication, &desk)
+        }
         guard let suite = session.suite, let random = session.clientRandom, let serverRandom = session.serverRandom
         else { return [] }
         var found: [RecordKeys] = []

@@ -257,6 +257,26 @@ final class ExportWitness: CleartextExport, @unchecked Sendable {
         }
     }
 
+    @Test(arguments: Conversation.all.filter { $0.name != "v12-renegotiated" })
+    func `is read whole though its connection ended between the two lots`(_ conversation: Conversation) {
+        for lots in Self.lots(conversation.keyLog) {
+            for early in 0...conversation.flights.count {
+                var tap = Tap()
+                for (index, flight) in conversation.flights.enumerated() {
+                    if index == early { tap.engine.take(secrets(inKeyLog: Array(lots[0]))) }
+                    tap.send(flight.isClient, flight.bytes[...])
+                }
+                if early == conversation.flights.count { tap.engine.take(secrets(inKeyLog: Array(lots[0]))) }
+                tap.finish()
+                tap.engine.take(secrets(inKeyLog: Array(lots[1])))
+                let note = Comment(rawValue: "\(conversation.name), \(lots[0].count) lines before flight \(early)")
+                #expect(tap.heard(true).content == conversation.client, note)
+                #expect(tap.heard(false).content == conversation.server, note)
+                #expect(tap.engine.undecryptable.isEmpty && tap.engine.waitingFlows == 0, note)
+            }
+        }
+    }
+
     @Test(arguments: Conversation.all)
     func `is exported behind the secrets of both directions, though these come in two lots`(
         _ conversation: Conversation
