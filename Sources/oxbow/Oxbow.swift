@@ -1,5 +1,6 @@
 import ArgumentParser
 import Backends
+import Encryption
 import Foundation
 import S3
 import Storage
@@ -29,6 +30,7 @@ struct Oxbow: AsyncParsableCommand {
         ])
 
     static func main() async {
+        OpenSSLLibrary.keepUntilExit()
         // A reader that went away (`oxbow cat ... | head`) is an error of write, not a death by signal.
         signal(SIGPIPE, SIG_IGN)
         // A limit on file sizes is an error of write, too.
