@@ -95,8 +95,8 @@ extension TLSFlow {
     ///
     /// Whose message a message answers is told by what it acknowledges (RFC 9293 §3.4), and that shall be the end of what
     /// was lost, not its beginning: so the loss has to be told first. How many records were lost is not known before the
-    /// next one is found, unless one was seen that does not open, or there was no room for two. HTTP/2 answers by stream and not by place, and there an inexact gap
-    /// would harm bodies under way.
+    /// next one is found, unless one was seen that does not open, or there was no room for two. HTTP/2 answers by stream
+    /// and not by place, and there an inexact gap would harm bodies under way.
     func settleLoss<Sink: StreamSink & ~Copyable>(
         _ half: TLSHalf, acknowledgedBy other: SegmentContext, _ sink: inout Sink, _ desk: inout CleartextDesk
     ) {

@@ -172,8 +172,8 @@ final class TapPort: @unchecked Sendable {
             let count = try capture?.read(into: &work.intake, atMost: Self.batchFrames) ?? 0
             if before &- work.checkedAt >= Self.checkNanoseconds { check(&work, before) }
             work.isRingEmpty = count < Self.batchFrames
-            lengthenPause(&work)
             if count < Self.batchFrames {
+                adaptPause(&work)
                 work.intake.flushIfIdle()
                 // The kernel may hold a part-filled block back for the timeout, and stamps a packet before it queues it.
                 let lag = UInt64(3 * options.timeoutMilliseconds) * 1_000_000
@@ -186,8 +186,8 @@ final class TapPort: @unchecked Sendable {
         }
     }
 
-    /// Sleeps longer while no port has anything: what another one has waits for this one's watermark.
-    private func lengthenPause(_ work: inout Work) {
+    /// Before a sleep: a longer one while no port has anything. What another one has waits for this one's watermark.
+    private func adaptPause(_ work: inout Work) {
         let filled = relay.arenasFilledByAll
         if filled == work.arenasFilled { work.pause.lengthen() } else { work.pause.reset() }
         work.arenasFilled = filled
