@@ -93,18 +93,16 @@ struct BlockCutter: ~Copyable {
         pieces += 1
         var taken = start
         while taken < bytes.byteCount {
-            var isCrowded = false
             if table.slots[slot].filled == 0 {
                 guard startBlock(slot) else { break }
-                isCrowded = table.partialCount > limits.partialBlocksMax
             } else {
                 table.touchPartial(Int32(slot))
             }
             table.slots[slot].lastPiece = pieces
             taken += fill(slot, with: bytes, from: taken)
-            if isCrowded, table.slots[slot].filled > 0 {
+            if table.passing.count > limits.passingBlocksMax {
                 counters.earlyCuts += 1
-                cut(slot)
+                cut(Int(table.passing.oldest))
             }
             if isBatchFull { break }
         }
@@ -152,22 +150,25 @@ struct BlockCutter: ~Copyable {
         return Int(slot)
     }
 
-    /// Gives the transfer an empty buffer, at the cost of a stalled transfer if there are too many; false when no buffer
-    /// is free now.
+    /// Gives the transfer an empty buffer, at the cost of a stalled transfer if there are too many, or for a while only;
+    /// false when no buffer is free now.
     private mutating func startBlock(_ slot: Int) -> Bool {
         if stock.isEmpty {
             pool.acquire(upTo: limits.refillBuffers, into: &stock)
         }
         guard let buffer = stock.popLast() else { return false }
-        let oldest = table.oldestPartial
-        if table.partialCount >= limits.partialBlocksMax, oldest != TransferTable.none,
-            pieces - table.slots[Int(oldest)].lastPiece > limits.stalledAfterPieces
-        {
-            counters.earlyCuts += 1
-            cut(Int(oldest))
+        var holding = Holding.settled
+        if table.settled.count >= limits.partialBlocksMax {
+            let oldest = Int(table.settled.oldest)
+            if pieces - table.slots[oldest].lastPiece > limits.stalledAfterPieces {
+                counters.earlyCuts += 1
+                cut(oldest)
+            } else {
+                holding = .passing
+            }
         }
         table.slots[slot].buffer = buffer
-        table.linkPartial(Int32(slot))
+        table.linkPartial(Int32(slot), holding)
         return true
     }
 

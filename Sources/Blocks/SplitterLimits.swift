@@ -8,15 +8,18 @@ public struct SplitterLimits: Hashable, Sendable {
     public var batchBlocksMax: Int
     /// Steps that make a batch full. Default 256.
     public var batchStepsMax: Int
-    /// Open transfers that may hold a partly filled buffer. At the limit a block is cut short: it costs short blocks,
-    /// which rarely have duplicates, and loses nothing (``SplitterCounters/earlyCuts``). Default: what remains of three
-    /// quarters of the splitter's share of the pool.
+    /// Open transfers that may hold a partly filled buffer until it is full. Default: what remains of seven eighths of the
+    /// splitter's share of the pool, 4,992 with the default pool.
     public var partialBlocksMax: Int
-    /// Whose block is cut at that limit. A transfer that has not grown for this many pieces of payload is taken for
-    /// stalled, and the one that rested longest gives its buffer to the newcomer. If none has, all are busy: then the
-    /// newcomer's payload passes as a short block, since taking turns would leave no transfer a whole one. Default: eight
-    /// times ``partialBlocksMax``.
+    /// Whose buffer goes to a newcomer at that limit: the one of a transfer that has not grown for this many pieces of
+    /// payload is taken for stalled, and the one that rested longest gives way. If none has, all are busy, and the newcomer
+    /// passes. Default: eight times ``partialBlocksMax``.
     public var stalledAfterPieces: UInt64
+    /// Transfers beyond ``partialBlocksMax`` that may hold a partly filled buffer for a while. At the limit the block of the
+    /// one that rested longest is cut short: it costs short blocks, of a burst of packets rather than of one, which rarely
+    /// have duplicates, and loses nothing (``SplitterCounters/earlyCuts``). Taking turns among all would leave no transfer
+    /// a whole block. Default: a sixteenth of the buffers that the splitter may hold.
+    public var passingBlocksMax: Int
     /// Buffers taken from the pool under one lock. Default 16.
     public var refillBuffers: Int
     /// Open transfers. One more is refused: its payload is reported as a gap of cause `limit`
@@ -29,13 +32,15 @@ public struct SplitterLimits: Hashable, Sendable {
         batchBlocksMax = min(max(share / 8, 1), 32)
         batchStepsMax = 256
         refillBuffers = min(max(share / 16, 1), 16)
-        partialBlocksMax = max(share * 3 / 4 - batchBlocksMax - refillBuffers, 1)
+        let held = share * 7 / 8
+        passingBlocksMax = held / 16
+        partialBlocksMax = max(held - batchBlocksMax - refillBuffers - passingBlocksMax, 1)
         stalledAfterPieces = 8 * UInt64(partialBlocksMax)
         transfersMax = 262_144
     }
 
     /// Buffers that a splitter may hold while it waits for another.
-    public var buffersHeldMax: Int { partialBlocksMax + refillBuffers + batchBlocksMax }
+    public var buffersHeldMax: Int { partialBlocksMax + passingBlocksMax + refillBuffers + batchBlocksMax }
 }
 
 /// What a ``BlockSplitter`` did, for metrics and tests. All counts are since its beginning.
@@ -48,7 +53,7 @@ public struct SplitterCounters: Hashable, Sendable {
     public var payloadBytes: UInt64 = 0
     /// Batches sent.
     public var batches: UInt64 = 0
-    /// Blocks cut short because ``SplitterLimits/partialBlocksMax`` transfers held a partly filled one.
+    /// Blocks cut short because too many transfers held a partly filled one: see ``SplitterLimits/passingBlocksMax``.
     public var earlyCuts: UInt64 = 0
     /// How often the pool was empty and the splitter waited: back-pressure from the disk or the hashers.
     public var poolWaits: UInt64 = 0

@@ -15,10 +15,44 @@ struct OpenTransfer {
     /// Neighbours in the list of partly filled blocks; `TransferTable.none` at its ends.
     var newer: Int32
     var older: Int32
+    /// Which list that is.
+    var holding: Holding
 }
 
-/// The open transfers, found by number: an index of open addressing over a slab, and within the slab the list of those
-/// that hold a partly filled buffer, in the order in which they last grew.
+/// How a transfer has its buffer.
+enum Holding {
+    /// Until its block is full, or it stalls.
+    case settled
+    /// Until too many others come that all have to make do with this.
+    case passing
+}
+
+/// The transfers that hold a partly filled buffer in one way, in the order in which they last grew.
+struct PartialList {
+    private(set) var newest = TransferTable.none
+    private(set) var oldest = TransferTable.none
+    private(set) var count = 0
+
+    /// Puts a slot at the new end.
+    fileprivate mutating func link(_ slot: Int32, in slots: inout [OpenTransfer]) {
+        slots[Int(slot)].older = newest
+        slots[Int(slot)].newer = TransferTable.none
+        if newest == TransferTable.none { oldest = slot } else { slots[Int(newest)].newer = slot }
+        newest = slot
+        count += 1
+    }
+
+    /// Takes a slot out.
+    fileprivate mutating func unlink(_ slot: Int32, in slots: inout [OpenTransfer]) {
+        let (older, newer) = (slots[Int(slot)].older, slots[Int(slot)].newer)
+        if older == TransferTable.none { oldest = newer } else { slots[Int(older)].newer = newer }
+        if newer == TransferTable.none { newest = older } else { slots[Int(newer)].older = older }
+        count -= 1
+    }
+}
+
+/// The open transfers, found by number: an index of open addressing over a slab, and within the slab the lists of those
+/// that hold a partly filled buffer.
 ///
 /// Numbers count up from 1, so Fibonacci hashing spreads them well without SipHash's cost; a program chooses them, not a
 /// peer. Deleting shifts entries back, so that probes stay short however many transfers come and go.
@@ -29,11 +63,8 @@ struct TransferTable {
     var slots: [OpenTransfer] = []
     /// Number of open transfers.
     private(set) var count = 0
-    /// Number of transfers in the list of partly filled blocks.
-    private(set) var partialCount = 0
-    /// Ends of that list.
-    private(set) var newestPartial = TransferTable.none
-    private(set) var oldestPartial = TransferTable.none
+    private(set) var settled = PartialList()
+    private(set) var passing = PartialList()
 
     private var freeSlots: [Int32] = []
     /// Slot numbers, `none` where empty; the length is a power of two, at most half full.
@@ -55,7 +86,7 @@ struct TransferTable {
         if (count + 1) * 2 > index.count { grow() }
         let transfer = OpenTransfer(
             number: number, objectOffset: objectOffset, position: 0, buffer: BlockBuffer(index: -1), lastPiece: 0,
-            filled: 0, newer: Self.none, older: Self.none)
+            filled: 0, newer: Self.none, older: Self.none, holding: .settled)
         let slot: Int32
         if let free = freeSlots.popLast() {
             slot = free
@@ -91,28 +122,29 @@ struct TransferTable {
         count -= 1
     }
 
-    /// Puts a transfer that got its first bytes of a block at the new end of the list.
-    mutating func linkPartial(_ slot: Int32) {
-        slots[Int(slot)].older = newestPartial
-        slots[Int(slot)].newer = Self.none
-        if newestPartial == Self.none { oldestPartial = slot } else { slots[Int(newestPartial)].newer = slot }
-        newestPartial = slot
-        partialCount += 1
+    /// Transfers that hold a partly filled buffer.
+    var partialCount: Int { settled.count + passing.count }
+
+    /// Puts a transfer that got its first bytes of a block at the new end of a list.
+    mutating func linkPartial(_ slot: Int32, _ holding: Holding) {
+        slots[Int(slot)].holding = holding
+        if holding == .settled { settled.link(slot, in: &slots) } else { passing.link(slot, in: &slots) }
     }
 
-    /// Takes a transfer out of the list.
+    /// Takes a transfer out of its list.
     mutating func unlinkPartial(_ slot: Int32) {
-        let (older, newer) = (slots[Int(slot)].older, slots[Int(slot)].newer)
-        if older == Self.none { oldestPartial = newer } else { slots[Int(older)].newer = newer }
-        if newer == Self.none { newestPartial = older } else { slots[Int(newer)].older = older }
-        partialCount -= 1
+        if slots[Int(slot)].holding == .settled {
+            settled.unlink(slot, in: &slots)
+        } else {
+            passing.unlink(slot, in: &slots)
+        }
     }
 
-    /// Moves a transfer of the list to its new end.
+    /// Moves a transfer to the new end of its list.
     mutating func touchPartial(_ slot: Int32) {
-        guard newestPartial != slot else { return }
+        guard slots[Int(slot)].newer != Self.none else { return }
         unlinkPartial(slot)
-        linkPartial(slot)
+        linkPartial(slot, slots[Int(slot)].holding)
     }
 
     private func home(of number: UInt64) -> Int { Int(truncatingIfNeeded: (number &* 0x9E37_79B9_7F4A_7C15) >> shift) }

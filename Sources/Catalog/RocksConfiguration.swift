@@ -48,8 +48,8 @@ internal import CRocksEncryption
         self.write = write
     }
 
-    /// A cache of four shards. By default there are 64, and a filter that is bigger than a shard's share is never kept: it
-    /// would be read again for every look-up.
+    /// A cache of four shards. By default there are 64, and what is bigger than a shard's share is never kept: it would be read
+    /// again for every look-up.
     private static func makeCache(_ bytes: Int) -> RocksResource? {
         guard
             let options = unsafe RocksResource(
@@ -67,7 +67,8 @@ internal import CRocksEncryption
 
     /// Options of a column family: whole-key Bloom filters (most look-ups are for keys that are not there, so levels
     /// without them would cost a read each: `optimize_filters_for_hits` stays off), no compression (keys and values are
-    /// digests or small), filters and indexes inside the bounded cache.
+    /// digests or small), filters and indexes inside the bounded cache, in parts of some KiB: when they outgrow it, a look-up
+    /// that misses reads one part, not the filter of a whole file.
     private static func family(
         _ options: RocksOptions, cache: borrowing RocksResource, bufferDivisor: Int
     ) -> RocksResource? {
@@ -83,6 +84,9 @@ internal import CRocksEncryption
         unsafe rocksdb_block_based_options_set_cache_index_and_filter_blocks(set, 1)
         unsafe rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(set, 1)
         unsafe rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(set, 1)
+        unsafe rocksdb_block_based_options_set_index_type(
+            set, Int32(rocksdb_block_based_table_index_type_two_level_index_search))
+        unsafe rocksdb_block_based_options_set_partition_filters(set, 1)
         unsafe rocksdb_options_set_block_based_table_factory(family.pointer, set)
         unsafe rocksdb_options_set_compression(family.pointer, 0)
         unsafe rocksdb_options_set_optimize_filters_for_hits(family.pointer, 0)

@@ -43,7 +43,7 @@ public struct ReplayOptions: Sendable {
         self.dialects = dialects
         hashers = 1
         workers = 1
-        poolBytes = 128 << 20
+        poolBytes = BlockPool.defaultBudgetBytes
         durability = Durability()
     }
 }

@@ -65,9 +65,30 @@ struct OpenFile: ~Copyable, Sendable {
     /// written. Uses up `vectors`.
     @unsafe
     func write(_ vectors: inout [iovec], at offset: UInt64) throws(StorageError) {
+        _ = unsafe try write(&vectors, at: offset) { _ in true }
+    }
+
+    /// As ``write(_:at:)``, through a descriptor that takes whole multiples of a size only; returns how many bytes were
+    /// written, which is less than all when the call is refused as such, or ended within one of them.
+    @unsafe
+    func writeAligned(
+        _ vectors: inout [iovec], at offset: UInt64, multiple: UInt64
+    ) throws(StorageError) -> UInt64 {
+        do throws(StorageError) {
+            return unsafe try write(&vectors, at: offset) { $0.isMultiple(of: multiple) }
+        } catch .io(_, _, let place, EINVAL) {
+            return (place ?? offset) - offset
+        }
+    }
+
+    /// Writes, and goes on after a part as long as `goesOn` says so of the place; returns how many bytes were written.
+    @unsafe
+    private func write(
+        _ vectors: inout [iovec], at offset: UInt64, _ goesOn: (UInt64) -> Bool
+    ) throws(StorageError) -> UInt64 {
         var position = offset
         var first = 0
-        while unsafe first < vectors.count {
+        while unsafe first < vectors.count, goesOn(position) {
             let count = unsafe vectors.withUnsafeBufferPointer { all in
                 unsafe pwritev(
                     descriptor, all.baseAddress.map { unsafe $0 + first },
@@ -91,6 +112,7 @@ struct OpenFile: ~Copyable, Sendable {
                 unsafe vectors[first].iov_len -= rest
             }
         }
+        return position - offset
     }
 
     /// Writes `bytes` at `offset`.
@@ -129,6 +151,12 @@ struct OpenFile: ~Copyable, Sendable {
     /// promises nothing, so a failure is none: the sync will say.
     func beginWriteback(_ range: Range<UInt64>) {
         _ = oxbow_begin_writeback(descriptor, off_t(clamping: range.lowerBound), off_t(clamping: range.count))
+    }
+
+    /// Lets the kernel begin to read a range into its cache (posix_fadvise(3), POSIX_FADV_WILLNEED). It promises nothing.
+    func prefetch(_ range: Range<UInt64>) {
+        _ = posix_fadvise(
+            descriptor, off_t(clamping: range.lowerBound), off_t(clamping: range.count), POSIX_FADV_WILLNEED)
     }
 
     /// Cuts the file to `length` bytes.

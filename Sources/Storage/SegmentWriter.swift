@@ -47,14 +47,15 @@ public struct SegmentWriter: ~Copyable {
     var frameTable: [UInt8] = []
     /// Encrypts frames; nil in a vault in clear.
     var encryptor: FrameEncryptor?
-    /// Padding behind page-aligned payloads.
-    private let zeros = [UInt8](repeating: 0, count: SegmentFormat.pageBytes)
+    /// For large frames; nil where it cannot be had.
+    private var direct: DirectFile?
 
     /// Goes on with a file whose header is written and durable, and which has nothing behind it.
     init(
         file: consuming OpenFile, header: SegmentHeader, options: StorageOptions, keys: VaultKeys? = nil
     ) throws(StorageError) {
         encryptor = try FrameEncryptor.make(keys, header, path: file.path, after: FrameChain())
+        direct = DirectFile(file.path)
         self.file = file
         self.header = header
         self.options = options
@@ -89,6 +90,7 @@ public struct SegmentWriter: ~Copyable {
         try file.rewrite(min(known, scan.offset)..<scan.offset)
         try file.synchronize()
         encryptor = try FrameEncryptor.make(reader.keys, reader.header, path: reader.path, after: chain)
+        direct = DirectFile(file.path)
         self.file = file
         header = reader.header
         self.options = options
@@ -213,30 +215,56 @@ public struct SegmentWriter: ~Copyable {
         reservedTo = size + step
     }
 
-    /// Writes `head`, then each page-aligned payload from its buffer with zeros up to the next page.
+    /// Writes `head`, then each page-aligned payload from its buffer with zeros up to the next page: past the page cache
+    /// where that is possible and the frame is big enough, since each such write waits for the medium.
     @unsafe
-    private func write(_ payloads: [FrameBuilder.AlignedPayload], from pool: BlockPool) throws(StorageError) {
+    private mutating func write(_ payloads: [FrameBuilder.AlignedPayload], from pool: BlockPool) throws(StorageError) {
+        var pages: [iovec] = unsafe []
+        unsafe pages.reserveCapacity(payloads.count)
+        var length = head.count
+        for payload in payloads {
+            let stored = SegmentFormat.roundedUp(payload.length)
+            let start = unsafe pool.address(of: payload.buffer)
+            // A buffer is whole pages, and what lies behind its block is nobody's.
+            unsafe memset(start + payload.length, 0, stored - payload.length)
+            unsafe pages.append(iovec(readingFrom: start, count: stored))
+            length += stored
+        }
+        var written: UInt64 = 0
+        if length >= options.directBytesMin {
+            written = unsafe try direct?.write(head, pages, at: size) ?? 0
+            if written == UInt64(length) { return }
+            if written == 0 { direct = nil }
+        }
         var failed: StorageError?
-        // The vectors point into `head`, `zeros` and pool buffers, all of which outlive the call and stay unchanged:
-        // the first two by these closures, the buffers by the builder's rule.
         unsafe head.withUnsafeBytes { head in
-            unsafe zeros.withUnsafeBytes { zeros in
-                var vectors: [iovec] = unsafe []
-                unsafe vectors.reserveCapacity(1 + 2 * payloads.count)
-                unsafe vectors.append(iovec(readingFrom: head.baseAddress, count: head.count))
-                for payload in payloads {
-                    unsafe vectors.append(iovec(readingFrom: pool.address(of: payload.buffer), count: payload.length))
-                    let padding = SegmentFormat.roundedUp(payload.length) - payload.length
-                    if padding > 0 { unsafe vectors.append(iovec(readingFrom: zeros.baseAddress, count: padding)) }
-                }
-                do throws(StorageError) {
-                    unsafe try file.write(&vectors, at: size)
-                } catch {
-                    failed = error
-                }
+            var vectors = unsafe [iovec(readingFrom: head.baseAddress, count: head.count)] + pages
+            unsafe vectors.skip(Int(written))
+            do throws(StorageError) {
+                unsafe try file.write(&vectors, at: size + written)
+            } catch {
+                failed = error
             }
         }
         if let failed { throw failed }
+    }
+}
+
+extension [iovec] {
+    /// Leaves out the first `count` bytes.
+    @unsafe
+    fileprivate mutating func skip(_ count: Int) {
+        var rest = count
+        while rest > 0, let vector = unsafe first {
+            guard unsafe vector.iov_len > rest else {
+                rest -= unsafe vector.iov_len
+                unsafe removeFirst()
+                continue
+            }
+            unsafe self[0] = unsafe iovec(
+                iov_base: vector.iov_base.map { unsafe $0 + rest }, iov_len: vector.iov_len - rest)
+            rest = 0
+        }
     }
 }
 

@@ -51,11 +51,15 @@ struct BlockReader: Sendable {
         }
     }
 
+    /// Lets the disk begin with blocks that are read soon.
+    func prefetch(_ pieces: [LocatedPiece]) { store.prefetch(pieces.map(\.location)) }
+
     /// Reads whole blocks that follow one another into the start of `room` and proves them side by side. False when that
     /// cannot be: some piece is not a whole block, or something is wrong, which ``withBlock(_:object:_:)`` puts into words.
     func read(_ pieces: ArraySlice<ManifestPiece>, into room: inout MutableRawSpan) -> Bool {
         do {
             let places = try catalog.locate(pieces.map(\.fingerprint))
+            store.prefetch(places.compactMap { $0.map { BlockLocation($0) } })
             var opener = BlockOpener()
             var start = 0
             for (piece, place) in zip(pieces, places) {

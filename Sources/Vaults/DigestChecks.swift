@@ -58,8 +58,8 @@ public struct DigestChecks: ~Copyable {
 
     /// Room for the blocks of all lanes, in bytes; with large blocks there are fewer lanes.
     private static let budgetBytes = 16 << 20
-    /// How much of a message's manifest is looked up at a time.
-    private static let windowBytes: UInt64 = 4 << 20
+    /// How much of a message's manifest is looked up, and asked of the disk, at a time.
+    private static let windowBytes: UInt64 = 2 << 20
 
     init(reader: VaultReader) throws(VaultError) {
         let blockSize = reader.about.blockSize
@@ -168,6 +168,7 @@ public struct DigestChecks: ~Copyable {
         if lane.pieces.isEmpty {
             let end = min(check.messages[lane.message].upperBound, lane.position + Self.windowBytes)
             lane.pieces = try reader.locatedPieces(of: check.version, in: lane.position..<end)[...]
+            reader.prefetch(lane.pieces)
         }
         guard let piece = lane.pieces.popFirst(), piece.piece.offset == lane.position else {
             throw .notHeld(object: check.version.name.url, offset: lane.position)

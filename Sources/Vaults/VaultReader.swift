@@ -62,6 +62,9 @@ public final class VaultReader: Sendable {
         try blocks.locate(try pieces(of: version, in: range), object: version.name.url)
     }
 
+    /// Lets the disk begin with blocks that are read soon.
+    func prefetch(_ pieces: ArraySlice<LocatedPiece>) { blocks.prefetch(Array(pieces)) }
+
     /// Reads a piece's block into a buffer, checked by its checksum alone.
     func read(_ piece: LocatedPiece, into buffer: BlockBuffer, of pool: BlockPool) throws(VaultError) {
         try blocks.read(piece, into: buffer, of: pool)

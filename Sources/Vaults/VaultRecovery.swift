@@ -23,6 +23,7 @@ struct VaultRecovery: ~Copyable {
         _ layout: VaultLayout, _ about: VaultDescription, _ keys: VaultKeys?
     ) throws(VaultError) -> FileBlockStore {
         var options = StorageOptions()
+        options.directBytesMin = min(options.directBytesMin, 4 * about.blockSize.bytes)
         var remote: RemoteSegments?
         let backend = try VaultBackend(reading: layout)
         if let backend {

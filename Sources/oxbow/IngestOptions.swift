@@ -51,7 +51,7 @@ struct IngestOptions: ParsableArguments {
             valueName: "count"))
     var hashers: Int?
 
-    @Option(help: ArgumentHelp("Memory for block buffers.", valueName: "size"))
+    @Option(help: ArgumentHelp("Memory for block buffers (default: 384MiB, touched as needed).", valueName: "size"))
     var memory: String?
 
     @Option(

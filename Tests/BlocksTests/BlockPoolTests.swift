@@ -14,7 +14,7 @@ import Testing
 
     @Test func `the budget is the number of buffers`() throws {
         #expect(try BlockPool(blockSize: size, budgetBytes: 100 * 4096 + 4095).capacity == 100)
-        #expect(try BlockPool().capacity == 3072)
+        #expect(try BlockPool().capacity == 6144)
     }
 
     @Test func `a budget of fewer than eight buffers is refused`() {

@@ -244,6 +244,32 @@ import Testing
         #expect(splitter.counters.earlyCuts == 14 * (count - limit))
     }
 
+    @Test func `a busy transfer beyond those that have a buffer makes a block of each burst, not of a packet`() throws {
+        let pool = try pool(buffers: 64)
+        var splitter = splitter(pool)
+        let limits = SplitterLimits(poolCapacity: 64)
+        #expect(limits.passingBlocksMax > 0)
+        let settled = UInt64(limits.partialBlocksMax)
+        let count = settled + 3 * UInt64(limits.passingBlocksMax)
+        for number in 1...count { splitter.open(TransferID(number), plan: TransferPlan()) }
+        let piece = bytes(256)
+        for burst in UInt64(0)..<4 {
+            for number in 1...count {
+                for packet in UInt64(0)..<4 {
+                    splitter.payload(TransferID(number), of: piece, at: 1024 * burst + 256 * packet)
+                }
+            }
+        }
+        for number in 1...count { splitter.close(TransferID(number), TransferEnd(length: 4096)) }
+        splitter.flush(lastPacket: 1)
+        for number in 1...settled { #expect(record.blocks(of: number).map(\.bytes.count) == [4096]) }
+        for number in settled + 1...count {
+            let lengths = record.blocks(of: number).map(\.bytes.count)
+            #expect(lengths.count > 1 && lengths.allSatisfy { $0.isMultiple(of: 1024) })
+        }
+        #expect(pool.inUse <= limits.buffersHeldMax)
+    }
+
     @Test func `five thousand concurrent transfers through eight buffers neither stop nor lose a byte`() throws {
         let pool = try pool(buffers: 8)
         var splitter = splitter(pool)

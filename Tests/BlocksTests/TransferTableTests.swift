@@ -29,8 +29,8 @@ import Testing
         #expect(Set(model.values).count == model.count)
     }
 
-    @Test(arguments: 1...8)
-    func `the partly filled are listed by the time they last grew`(seed: UInt64) {
+    @Test(arguments: 1...8, [Holding.settled, .passing])
+    func `the partly filled are listed by the time they last grew`(seed: UInt64, holding: Holding) {
         var generator = SeededGenerator(seed: seed)
         var table = TransferTable()
         let slots = (1...40).map { table.insert(UInt64($0), objectOffset: 0) }
@@ -46,11 +46,12 @@ import Testing
                     table.unlinkPartial(slot)
                 }
             } else {
-                table.linkPartial(slot)
+                table.linkPartial(slot, holding)
                 order.append(slot)
             }
-            #expect(table.oldestPartial == order.first ?? TransferTable.none)
-            #expect(table.newestPartial == order.last ?? TransferTable.none)
+            let list = holding == .settled ? table.settled : table.passing
+            #expect(list.oldest == order.first ?? TransferTable.none)
+            #expect(list.newest == order.last ?? TransferTable.none)
             #expect(table.partialCount == order.count)
         }
     }

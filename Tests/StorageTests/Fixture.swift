@@ -13,7 +13,7 @@ struct Fixture {
     let pool: BlockPool
     let hasher: OpenSSLBlockHasher
 
-    init(options: StorageOptions = StorageOptions(), blockBytes: Int = 4096, keys: VaultKeys? = nil) throws {
+    init(options: StorageOptions = .mixed, blockBytes: Int = 4096, keys: VaultKeys? = nil) throws {
         folder = try TemporaryFolder()
         let size = try BlockSize(bytes: blockBytes)
         directory = SegmentDirectory(
@@ -25,6 +25,15 @@ struct Fixture {
     }
 
     func fingerprint(_ bytes: [UInt8]) throws -> Fingerprint { try hasher.fingerprint(of: bytes.span.bytes) }
+}
+
+extension StorageOptions {
+    /// Small frames go through the page cache, those of some blocks of 4 KiB past it, into one file.
+    static var mixed: StorageOptions {
+        var options = StorageOptions()
+        options.directBytesMin = 12 << 10
+        return options
+    }
 }
 
 // In a segment without encryption the fingerprint does not matter to a read.

@@ -71,7 +71,7 @@ import Testing
 
 @Suite struct FileBlockStoreTests {
     @Test func `reads blocks of any segment and keeps few files open`() throws {
-        var options = StorageOptions()
+        var options = StorageOptions.mixed
         options.openReadersMax = 3
         let fixture = try Fixture(options: options)
         let store = FileBlockStore(fixture.directory)
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func `threads share readers`() async throws {
-        var options = StorageOptions()
+        var options = StorageOptions.mixed
         options.openReadersMax = 2
         let fixture = try Fixture(options: options)
         let store = FileBlockStore(fixture.directory)

@@ -14,7 +14,7 @@ import Testing
             createdTime: 1_700_000_000_000_000_000, blockSize: fixture.pool.blockSize)
         let file = try OpenFile(fixture.directory.path(of: 7), flags: O_RDWR | O_CREAT)
         try file.write(header.encoded(), at: 0)
-        var writer = try SegmentWriter(file: file, header: header, options: StorageOptions())
+        var writer = try SegmentWriter(file: file, header: header, options: .mixed)
         _ = try fixture.append(
             [
                 .block(Array("Hello, Oxbow!\n".utf8)), .block([UInt8](repeating: UInt8(ascii: "A"), count: 4096)),

@@ -59,6 +59,22 @@ import Testing
         #expect(rubbish == nil)
     }
 
+    @Test func `small frames and large ones beside each other are read alike, at once`() throws {
+        let fixture = try Fixture()
+        var writer = try fixture.directory.createSegment()
+        let small = Content.block([UInt8](repeating: 1, count: 100))
+        let large = (1...16).map { Content.block([UInt8](repeating: $0, count: 4096)) }
+        let first = try fixture.append([small], to: &writer)
+        let second = try fixture.append(large, to: &writer)
+        let third = try fixture.append([small], to: &writer)
+        try writer.synchronize()
+        let reader = try fixture.directory.openSegment(writer.header.number)
+        for (frame, contents) in [(first, [small]), (second, large), (third, [small])] {
+            let found = try frame.blocks.map { Content.block(try reader.read($0)) }
+            #expect(found == contents)
+        }
+    }
+
     @Test func `an empty frame writes nothing`() throws {
         let fixture = try Fixture()
         var writer = try fixture.directory.createSegment()
@@ -100,7 +116,7 @@ import Testing
     }
 
     @Test func `a segment is full at its size, and keeps the frame that crossed it`() throws {
-        var options = StorageOptions()
+        var options = StorageOptions.mixed
         options.segmentBytes = 12288
         let fixture = try Fixture(options: options)
         var writer = try fixture.directory.createSegment()
@@ -125,7 +141,7 @@ import Testing
     }
 
     @Test func `space claimed ahead is given back at sealing`() throws {
-        var options = StorageOptions()
+        var options = StorageOptions.mixed
         options.preallocationBytes = 8 << 20
         let fixture = try Fixture(options: options)
         var writer = try fixture.directory.createSegment()
@@ -138,7 +154,7 @@ import Testing
     }
 
     @Test func `records and frames beyond their limit are refused, and the writer stays well`() throws {
-        var options = StorageOptions()
+        var options = StorageOptions.mixed
         options.catalogRecordBytesMax = 1000
         options.frameBytesMax = 8192
         let fixture = try Fixture(options: options)

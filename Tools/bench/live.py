@@ -176,7 +176,7 @@ class Bench:
 def memory_bound(workers, rings):
     """MiB that a tap may take by its defaults: rings, --queue, --memory, segments on their way to workers, the catalog
     (cache, rows not yet written, tables that are open), and the program itself with what connections and hashing take."""
-    return 64 * rings + 64 + 128 + (13 * workers if workers > 1 else 0) + 100 + 64
+    return 64 * rings + 64 + 384 + (13 * workers if workers > 1 else 0) + 100 + 64
 
 
 def measure(run, rates, seconds):
