@@ -50,6 +50,10 @@ let package = Package(
             targets: ["Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects"]),
         // For the benchmark of the record layer under Tools/bench, which does without HTTP.
         .library(name: "OxbowRecords", targets: ["Objects", "Packets", "Capture", "Flows", "Cleartext"]),
+        // For the benchmark of the front end, from packet to block buffer.
+        .library(
+            name: "OxbowFront",
+            targets: ["Objects", "Packets", "Capture", "Flows", "Cleartext", "Exchanges", "Dialects", "Blocks"]),
     ],
     dependencies: [
         // Command line: parsing, help, completions, man page.

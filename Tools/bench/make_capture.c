@@ -19,6 +19,7 @@ enum { block_size = 65536, burst = 8 };
 typedef struct {
     uint32_t next[2];      // next sequence number of client and server
     uint16_t port;
+    uint8_t client[4];     // address of the client
     uint64_t exchange;     // number of the exchange under way, 0 = none
     int turn;              // 0: the client is sending, 1: the server is sending, 2: exchange over
     int is_download;
@@ -71,7 +72,7 @@ static void packet(Connection *c, int from_server, uint8_t flags, const uint8_t 
     ip[0] = 0x45; ip[8] = 64; ip[9] = 6; ip[6] = 0x40;
     uint16_t ip_length = htons((uint16_t)(52 + length));
     memcpy(ip + 2, &ip_length, 2);
-    memcpy(ip + (from_server ? 16 : 12), "\x0a\x4d\0\x01", 4);
+    memcpy(ip + (from_server ? 16 : 12), c->client, 4);
     memcpy(ip + (from_server ? 12 : 16), "\x0a\x4d\0\x02", 4);
     uint16_t check = (uint16_t)~sum(ip, 20, 0);
     memcpy(ip + 10, &check, 2);
@@ -226,6 +227,7 @@ int main(int count, char **arguments) {
     for (uint64_t i = 0; i < connections; i++) {
         Connection *c = &all[i];
         c->port = (uint16_t)(20000 + i % 40000);
+        memcpy(c->client, (uint8_t[]){ 10, 77, (uint8_t)(1 + i / 40000), 1 }, 4);
         c->next[0] = (uint32_t)next_random(); c->next[1] = (uint32_t)next_random();
         packet(c, 0, 0x02, NULL, 0);
         packet(c, 1, 0x12, NULL, 0);
