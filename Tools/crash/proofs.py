@@ -161,7 +161,7 @@ class Proofs:
         calls = self.recorded(name, steps)
         marks = [index for index, call in enumerate(calls) if call[0] == model.MARK and call[5].startswith(b"ack")]
         # The last commits before the orderly end.
-        begin, end = marks[-4], marks[-2]
+        begin, end = marks[-2 - (self.arguments.commits or 2)], marks[-2]
         machine = model.Machine()
         states = {}
         for index, call in enumerate(calls):
@@ -199,7 +199,8 @@ class Proofs:
             run(states[begin][0], states[end][0], file, start, stop, states[begin][1], states[end][2])
         # The log has everything; RocksDB lacks the end of its own.
         file, start, stop = tails("catalog", ".log")
-        run(states[end][0], states[end][0], file, 0, stop, states[end][1], states[end][2])
+        start = start if self.arguments.commits else 0
+        run(states[end][0], states[end][0], file, start, stop, states[end][1], states[end][2])
         judge.end()
 
     # The process is killed at any moment.
@@ -237,6 +238,8 @@ def main():
     parser.add_argument("--settings", default=",".join(SETTINGS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--commits", type=int, help="cut: only the tail that so many commits wrote (default: 2, and all of "
+                                                    "RocksDB's log)")
     parser.add_argument("--cut", type=int, help="machine: only this call")
     parser.add_argument("--mode", choices=["strict", "ordered", "random"], help="machine: only this model")
     parser.add_argument("--keep", help="folder that takes the vaults of losses")
