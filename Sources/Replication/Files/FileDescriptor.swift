@@ -54,8 +54,17 @@ final class FileDescriptor: Sendable {
 
     /// Writes all readable bytes at `offset`.
     func write(_ buffer: ByteBuffer, at offset: UInt64) throws(SystemFailure) {
-        let isWhole = unsafe buffer.withUnsafeReadableBytes { bytes in unsafe writeAll(bytes, at: off_t(offset)) }
-        if !isWhole { throw SystemFailure("write", "") }
+        var failure: SystemFailure?
+        unsafe buffer.withUnsafeReadableBytes { bytes in
+            do throws(SystemFailure) { unsafe try write(bytes, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    @unsafe
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemFailure) {
+        guard unsafe writeAll(bytes, at: off_t(offset)) else { throw SystemFailure("write", "") }
     }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: off_t) -> Bool {

@@ -186,12 +186,12 @@ public final class FileTarget: ReplicationTarget {
         _ payload: Payload, to file: FileDescriptor, at start: UInt64, _ kind: RequestKind,
         _ location: TargetLocation
     ) async throws {
-        var offset = start
+        var writer = PagedWriter(file, at: start, length: payload.length)
         do {
             for try await chunk in payload {
-                try step(kind, location) { try file.write(chunk, at: offset) }
-                offset += UInt64(chunk.readableBytes)
+                do throws(SystemFailure) { try writer.write(chunk) } catch { throw failed(error, kind, location) }
             }
+            do throws(SystemFailure) { try writer.finish() } catch { throw failed(error, kind, location) }
         } catch let failure as RequestBodyFailure {
             throw failure.cause
         }
@@ -248,11 +248,15 @@ public final class FileTarget: ReplicationTarget {
         do {
             return try body()
         } catch let failure as SystemFailure {
-            let isFull = failure.code == ENOSPC || failure.code == EDQUOT
-            throw TargetFailure(
-                kind: isFull ? .full : .file, operation: kind.rawValue,
-                subject: "\(location.path) in \(identity.description)", message: failure.description,
-                remedy: isFull ? "Make room and start again; the journal continues where this run stopped" : "")
+            throw failed(failure, kind, location)
         }
+    }
+
+    private func failed(_ failure: SystemFailure, _ kind: RequestKind, _ location: TargetLocation) -> TargetFailure {
+        let isFull = failure.code == ENOSPC || failure.code == EDQUOT
+        return TargetFailure(
+            kind: isFull ? .full : .file, operation: kind.rawValue,
+            subject: "\(location.path) in \(identity.description)", message: failure.description,
+            remedy: isFull ? "Make room and start again; the journal continues where this run stopped" : "")
     }
 }
