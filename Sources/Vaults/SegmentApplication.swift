@@ -27,10 +27,10 @@ struct SegmentApplication {
         self.checksBlocks = checksBlocks
     }
 
-    /// Applies everything from `offset` on. Frames behind a damaged one count as well: what was lost is named, and costs
-    /// nothing but itself.
+    /// Applies everything from `offset` on. Frames behind a damaged one count as well, and those behind a damaged first page:
+    /// what was lost is named, and costs nothing but itself.
     mutating func apply(from offset: UInt64, durableTo: UInt64) throws(VaultError) {
-        let reader = try asVaultError { () throws(StorageError) in try store.directory.openSegment(number) }
+        let reader = try openSegment()
         var start: UInt64? = max(offset, UInt64(SegmentHeader.byteCount))
         while let from = start {
             let end = try apply(reader, from: from, durableTo: durableTo)
@@ -38,6 +38,17 @@ struct SegmentApplication {
             damage.append("\(reader.path) is damaged at offset \(place): \(reason)")
             start = resumesAt
         }
+    }
+
+    private mutating func openSegment() throws(VaultError) -> SegmentReader {
+        do throws(StorageError) {
+            return try store.directory.openSegment(number)
+        } catch {
+            guard error.isDamagedSegment else { throw .storage(error.description) }
+            damage.append(error.description)
+        }
+        let (directory, number) = (store.directory, number)
+        return try asVaultError { () throws(StorageError) in try directory.salvageSegment(number) }
     }
 
     private mutating func apply(
@@ -104,6 +115,16 @@ struct SegmentApplication {
             return try replay.next()
         } catch {
             throw .storage(error.description)
+        }
+    }
+}
+
+extension StorageError {
+    /// True when a segment's file is not what was written to it; false when it cannot be read, or is another's.
+    var isDamagedSegment: Bool {
+        switch self {
+        case .damaged, .notASegment: true
+        default: false
         }
     }
 }

@@ -133,8 +133,8 @@ struct VaultRecovery: ~Copyable {
             let start = number == checkpoint.segment ? checkpoint.offset : 0
             var application = SegmentApplication(segment: number, of: store, to: catalog)
             try application.apply(from: start, durableTo: start)
-            // The last one's damage is known from resuming, which read all of it.
-            if number != numbers.last { tail.damage += application.damage }
+            // The last one's damage may be known from resuming it.
+            tail.damage += application.damage.filter { !tail.damage.contains($0) }
         }
         let highest = max(numbers.last ?? 0, checkpoint.segment, store.directory.numberBase)
         return Recovered(
@@ -155,19 +155,16 @@ struct VaultRecovery: ~Copyable {
     ) throws(VaultError) -> SegmentWriter? {
         guard let last else { return nil }
         let durableTo = last == checkpoint.segment ? checkpoint.offset : 0
-        let sizeBefore = try asVaultError { () throws(StorageError) in try store.directory.openSegment(last).size() }
         do throws(StorageError) {
+            let sizeBefore = try store.directory.openSegment(last).size()
             let writer = try store.resumeSegment(last, durableTo: durableTo)
             tail.tornBytes = sizeBefore > writer.size ? sizeBefore - writer.size : 0
             return writer
         } catch {
-            switch error {
-            case .alreadySealed: return nil
-            case .damaged:
-                tail.damage.append(error.description)
-                return nil
-            default: throw .storage(error.description)
-            }
+            if case .alreadySealed = error { return nil }
+            guard error.isDamagedSegment else { throw .storage(error.description) }
+            tail.damage.append(error.description)
+            return nil
         }
     }
 }

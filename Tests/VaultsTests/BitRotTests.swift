@@ -40,6 +40,22 @@ import Testing
         print("bit rot, \(isEncrypted ? "encrypted" : "in clear"): \(found.sorted { $0.key < $1.key })")
     }
 
+    @Test(arguments: [false, true])
+    func `in the first page of the segment that a writer would go on in keeps nobody from opening the vault`(
+        _ isEncrypted: Bool
+    ) throws {
+        let folder = try TemporaryFolder()
+        let vault = try RottingVault(folder, secret: isEncrypted ? try keyFileSecret() : nil)
+        try FileManager.default.copyItem(atPath: vault.path, toPath: folder / "sound")
+        let last = try #require(try vault.files().map(\.path).filter { $0.hasSuffix(".oxs") }.max())
+        for place in [0, 9, 20, 905, 4095] {
+            try turnBits(1, at: place, of: last)
+            _ = try check(vault, last, place)
+            try FileManager.default.removeItem(atPath: vault.path)
+            try FileManager.default.copyItem(atPath: folder / "sound", toPath: vault.path)
+        }
+    }
+
     /// Scrubs and reads the damaged vault. Returns how the damage showed.
     private func check(_ vault: RottingVault, _ file: String, _ place: Int) throws -> String {
         let label = "byte \(place) of \(file)"
