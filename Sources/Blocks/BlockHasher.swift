@@ -5,7 +5,6 @@ public struct BlockHasher: BlockHashing {
     /// The kernel in use.
     public let kernel: HashKernel
     private let lanesMin: Int
-    private let md5: (kernel: HashKernel, lanesMin: Int)
     private let openSSL: OpenSSLBlockHasher
 
     /// A hasher by ``HashPlan/current()``, or one that goes by `kernel` alone.
@@ -15,7 +14,6 @@ public struct BlockHasher: BlockHashing {
             let plan = try HashPlan.current()
             self.kernel = plan.sha256
             lanesMin = plan.sha256LanesMin
-            md5 = (plan.md5, plan.md5LanesMin)
             return
         }
         guard kernel.isSupported else {
@@ -23,31 +21,10 @@ public struct BlockHasher: BlockHashing {
         }
         self.kernel = kernel
         lanesMin = 1
-        md5 = (kernel, 1)
     }
 
-    /// See ``BlockHashing/hash(_:in:)``. Besides fills in ``BlockDescriptor/md5`` of blocks that are likely to be all of an
-    /// object: their bytes are in cache now, and reading them back to check an ETag would cost many times as much.
+    /// See ``BlockHashing/hash(_:in:)``.
     public func hash(_ blocks: inout [BlockDescriptor], in pool: BlockPool) {
-        fingerprint(&blocks, in: pool)
-        digestShortTransfers(&blocks, in: pool)
-    }
-
-    private func digestShortTransfers(_ blocks: inout [BlockDescriptor], in pool: BlockPool) {
-        let short = blocks.indices.filter { blocks[$0].offset == 0 && blocks[$0].length < pool.blockSize.bytes }
-        guard !short.isEmpty else { return }
-        var lanes = DigestLanes(count: short.count, algorithm: .md5, kernel: md5.kernel, lanesMin: md5.lanesMin)
-        // The bytes outlive `run`, as below.
-        for (message, index) in short.enumerated() {
-            unsafe lanes.add(
-                UnsafeRawBufferPointer(start: pool.address(of: blocks[index].buffer), count: Int(blocks[index].length)),
-                to: message, isLast: true)
-        }
-        lanes.run()
-        for (message, index) in short.enumerated() { blocks[index].md5 = MD5Value(lanes.value(of: message)) }
-    }
-
-    private func fingerprint(_ blocks: inout [BlockDescriptor], in pool: BlockPool) {
         guard kernel != .openSSL, blocks.count > 1 else { return openSSL.hash(&blocks, in: pool) }
         var lanes = DigestLanes(count: blocks.count, algorithm: .sha256, kernel: kernel, lanesMin: lanesMin)
         // The bytes outlive `run`: the batch holds the buffers, and nobody else writes to them.

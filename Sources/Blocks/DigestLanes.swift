@@ -17,13 +17,13 @@ struct DigestLanes: ~Copyable {
     private let pieces: UnsafeMutableBufferPointer<oxbow_digest_piece>
     private var staged = 0
 
-    /// `count` messages, each at its beginning.
-    init(count: Int, algorithm: Algorithm, kernel: HashKernel, lanesMin: Int) {
+    /// `count` messages, each at its beginning, and room for so many pieces of them, by default one of each.
+    init(count: Int, pieces piecesMax: Int? = nil, algorithm: Algorithm, kernel: HashKernel, lanesMin: Int) {
         self.algorithm = algorithm == .md5 ? oxbow_md5 : oxbow_sha256
         self.kernel = kernel.lanes
         self.lanesMin = lanesMin
         unsafe digests = .allocate(capacity: count)
-        unsafe pieces = .allocate(capacity: count)
+        unsafe pieces = .allocate(capacity: piecesMax ?? count)
         unsafe digests.initialize(repeating: oxbow_running_digest())
         unsafe pieces.initialize(repeating: oxbow_digest_piece())
         for message in 0..<count { begin(message) }
@@ -46,11 +46,11 @@ struct DigestLanes: ~Copyable {
     /// How far a message is, to go on elsewhere.
     func state(of message: Int) -> oxbow_running_digest { unsafe digests[message] }
 
-    /// Adds the next bytes of a message, or its end. At most once for each message until ``run()``, and the bytes stay
-    /// where they are until then.
+    /// Adds the next bytes of a message, or its end. Several pieces of a message are added directly one after the other.
+    /// The bytes stay where they are until ``run()``.
     @unsafe
     mutating func add(_ bytes: UnsafeRawBufferPointer, to message: Int, isLast: Bool) {
-        precondition(unsafe staged < pieces.count, "more pieces than messages")
+        precondition(unsafe staged < pieces.count, "more pieces than there is room for")
         guard let digest = unsafe digests.baseAddress else { return }
         unsafe pieces[staged] = unsafe oxbow_digest_piece(
             digest: digest + message, bytes: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),

@@ -18,9 +18,6 @@ public struct BlockDescriptor: Sendable, BitwiseCopyable {
     public var form = BlockForm.raw
     /// True when the index knew the block at ``IngestBatch/lookedUp``.
     public var isIndexed = false
-    /// MD5 of the raw bytes, where the hasher computed it: of short blocks at the beginning of their transfer, which are
-    /// likely to be all of an object.
-    public var md5: MD5Value?
 
     /// A block not hashed yet.
     @inlinable
@@ -69,6 +66,8 @@ public struct IngestBatch: Sendable {
         public var step: IngestStep
         /// Of an event, when several splitters feed a vault: its place among the events of all, ascending in each.
         public var order: UInt64
+        /// Of a close: the MD5 of the transfer's payload, where the hasher computed it.
+        public var digest: TransferDigest?
 
         /// A step of its parts.
         public init(blocksBefore: Int, step: IngestStep, order: UInt64 = 0) {

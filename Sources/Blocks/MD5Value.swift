@@ -1,4 +1,4 @@
-/// An MD5 (RFC 1321) in two words, so that it can travel with a block.
+/// An MD5 (RFC 1321) in two words, so that it can travel with a batch.
 public struct MD5Value: Sendable, Hashable, BitwiseCopyable {
     /// The digest's bytes 0 to 7 and 8 to 15, big-endian.
     private let high, low: UInt64
@@ -19,4 +19,18 @@ public struct MD5Value: Sendable, Hashable, BitwiseCopyable {
     public func equals(_ bytes: [UInt8]) -> Bool { Self(bytes) == self }
 
     private static func word(_ half: ArraySlice<UInt8>) -> UInt64 { half.reduce(0) { $0 << 8 | UInt64($1) } }
+}
+
+/// The MD5 of all that a transfer brought, from its first byte to its last, without a gap.
+public struct TransferDigest: Sendable, Hashable, BitwiseCopyable {
+    /// The MD5.
+    public var md5: MD5Value
+    /// Bytes it was computed of.
+    public var byteCount: UInt64
+
+    /// A digest of its parts.
+    public init(md5: MD5Value, byteCount: UInt64) {
+        self.md5 = md5
+        self.byteCount = byteCount
+    }
 }

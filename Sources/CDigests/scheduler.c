@@ -1,8 +1,9 @@
 // Feeds messages of any length to the lanes of a kernel.
 //
-// What a message is read from comes in up to three runs of whole blocks: the rest of its last piece filled up, the
-// piece itself, and the padded end. All lanes advance together by the shortest run among them; a lane whose message is
-// done goes on with the next one. When messages run out and few lanes are still busy, each is finished by itself.
+// What a piece is read from comes in up to three runs of whole blocks: the rest of the last piece filled up, the piece
+// itself, and the padded end. All lanes advance together by the shortest run among them; a lane whose message has no
+// more pieces goes on with the next message. When messages run out and few lanes are still busy, each is finished by
+// itself.
 
 #include "kernels.h"
 #include <string.h>
@@ -116,6 +117,15 @@ static bool begin_piece(const rules *rules, lane *lane, const oxbow_digest_piece
     return true;
 }
 
+/// Moves on to the message's next run, in this piece or the next that has one; false when there is none.
+static bool advance(const rules *rules, lane *lane, const oxbow_digest_piece *end) {
+    if (next_run(rules, lane)) return true;
+    for (const oxbow_digest_piece *next = lane->piece + 1; next < end && next->digest == lane->piece->digest; next++) {
+        if (begin_piece(rules, lane, next)) return true;
+    }
+    return false;
+}
+
 static void put_state(const rules *rules, lane_states *states, size_t lane, const oxbow_running_digest *digest) {
     for (unsigned word = 0; word < rules->words; word++) states->words[word][lane] = digest->words[word];
 }
@@ -153,14 +163,16 @@ static implementation implementation_of(oxbow_digest_kernel kernel, oxbow_digest
 }
 
 /// Takes what is left of a lane's message without the others.
-static void finish_single(const rules *rules, lane_kernel *run, const lane_states *states, size_t index, lane *lane) {
+static void finish_single(
+    const rules *rules, lane_kernel *run, const lane_states *states, size_t index, lane *lane,
+    const oxbow_digest_piece *end) {
     lane_states alone;
     oxbow_running_digest *digest = lane->piece->digest;
     take_state(rules, states, index, digest);
     put_state(rules, &alone, 0, digest);
     do {
         run(&alone, &lane->bytes, lane->blocks);
-    } while (next_run(rules, lane));
+    } while (advance(rules, lane, end));
     take_state(rules, &alone, 0, digest);
 }
 
@@ -179,7 +191,8 @@ void oxbow_digest_update(
         for (size_t i = 0; i < code.lanes; i++) {
             while (lanes[i].piece == NULL && pieces < end) {
                 const oxbow_digest_piece *piece = pieces++;
-                if (begin_piece(rules, &lanes[i], piece)) {
+                while (pieces < end && pieces->digest == piece->digest) pieces++;
+                if (begin_piece(rules, &lanes[i], piece) || advance(rules, &lanes[i], end)) {
                     put_state(rules, &states, i, piece->digest);
                 } else {
                     lanes[i].piece = NULL;
@@ -194,7 +207,7 @@ void oxbow_digest_update(
         if (busy < code.lanes && busy < lanes_min) {
             // Idle lanes mean that no message waits.
             for (size_t i = 0; i < code.lanes; i++) {
-                if (lanes[i].piece != NULL) finish_single(rules, code.run_single, &states, i, &lanes[i]);
+                if (lanes[i].piece != NULL) finish_single(rules, code.run_single, &states, i, &lanes[i], end);
             }
             return;
         }
@@ -204,7 +217,7 @@ void oxbow_digest_update(
             if (lanes[i].piece == NULL) continue;
             lanes[i].blocks -= blocks;
             lanes[i].bytes += blocks * BLOCK_BYTES;
-            if (lanes[i].blocks > 0 || next_run(rules, &lanes[i])) continue;
+            if (lanes[i].blocks > 0 || advance(rules, &lanes[i], end)) continue;
             take_state(rules, &states, i, lanes[i].piece->digest);
             lanes[i].piece = NULL;
         }

@@ -9,8 +9,8 @@ struct Contribution {
     var slices: [BlockSlice] = []
     /// Why bytes of the transfer are missing.
     var reported: [ReportedGaps.Entry] = []
-    /// MD5 of the only extent, when it begins the object and the MD5 is known.
-    var wholeMD5: MD5Value?
+    /// MD5 of all bytes that the transfer brought, when they begin the object and it is known.
+    var digest: TransferDigest?
     /// Bytes of the extents.
     var byteCount: UInt64 { extents.reduce(0) { $0 &+ UInt64($1.length) } }
 
@@ -39,8 +39,8 @@ struct OpenTransfer {
     var plan: TransferPlan
     /// Ascending, offsets within the transfer.
     var extents: [Extent] = []
-    /// MD5 of the first extent, while it is the only one.
-    var wholeMD5: MD5Value?
+    /// MD5 of its payload, once it has ended and when it was computed.
+    var digest: TransferDigest?
     var reported = ReportedGaps()
     /// From where on gaps were no longer recorded one by one.
     var cutAt: UInt64?
@@ -61,7 +61,7 @@ struct OpenTransfer {
             }
             contribution.extents.append(Extent(offset: offset, length: extent.length, fingerprint: extent.fingerprint))
         }
-        if base == 0, contribution.extents.count == 1 { contribution.wholeMD5 = wholeMD5 }
+        if base == 0 { contribution.digest = digest }
         var reported = reported
         let payload = length ?? end?.length ?? plan.expectedLength
         let position = max(extents.last?.end ?? 0, reported.entries.last?.range.upperBound ?? 0)

@@ -29,19 +29,22 @@ extension Ledger {
         return version.state
     }
 
-    /// Compares the MD5 that came with an object of one block with those that the cloud stated, so that nobody needs to
-    /// read it back. Only equality is taken as an answer: what differs is left to the verifier, which finds out what is
-    /// wrong.
+    /// Compares the MD5 of a transfer's bytes, computed as they came, with those that the cloud stated of the object, so
+    /// that nobody needs to read it back. Only equality is taken as an answer: what differs is left to the verifier, which
+    /// finds out what is wrong.
     ///
-    /// `joined` bytes of `contribution` were new: when that is the whole object, it is made of nothing else.
+    /// `joined` bytes of `contribution` were new. When they are as many as the object has, as the transfer's extents have
+    /// and as the digest is of, then nothing was held before, no extent lies over another or was left out, and the object
+    /// is made of exactly the bytes that were digested.
     mutating func checkOnArrival(_ version: inout VersionRecord, _ contribution: Contribution, joined: UInt64) {
-        guard let md5 = contribution.wholeMD5, joined > 0, version.size == joined, contribution.byteCount == joined
+        guard let digest = contribution.digest, joined > 0, version.size == joined, digest.byteCount == joined,
+            contribution.byteCount == joined
         else { return }
         var matches = false
         for index in version.digests.indices {
             let stated = version.digests[index]
             guard stated.outcome == .untested, stated.digest.algorithm == .md5, stated.digest.scope == .whole,
-                !(stated.digest.isAdvisory && version.hasOpaqueETag), md5.equals(stated.digest.value)
+                !(stated.digest.isAdvisory && version.hasOpaqueETag), digest.md5.equals(stated.digest.value)
             else { continue }
             version.digests[index].outcome = .matched
             matches = true

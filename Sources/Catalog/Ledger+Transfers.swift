@@ -11,9 +11,8 @@ extension Ledger {
         transfers[transfer] = OpenTransfer(plan: plan)
     }
 
-    /// A block of the transfer is stored; its offset counts from the transfer's first byte. Extents come ascending. `md5`
-    /// is that of the block's bytes, where it is known.
-    public mutating func add(_ extent: Extent, md5: MD5Value? = nil, to transfer: TransferID) {
+    /// A block of the transfer is stored; its offset counts from the transfer's first byte. Extents come ascending.
+    public mutating func add(_ extent: Extent, to transfer: TransferID) {
         guard let index = transfers.index(forKey: transfer) else {
             counters.extentsRefused += 1
             return
@@ -24,7 +23,6 @@ extension Ledger {
             return
         }
         pendingExtents += 1
-        transfers.values[index].wholeMD5 = transfers.values[index].extents.isEmpty && extent.offset == 0 ? md5 : nil
         transfers.values[index].extents.append(extent)
     }
 
@@ -35,8 +33,12 @@ extension Ledger {
         report(offset..<(overflows ? .max : end), cause, at: index)
     }
 
-    /// The transfer's payload ended.
-    public mutating func close(_ transfer: TransferID, _ end: TransferEnd) { transfers[transfer]?.end = end }
+    /// The transfer's payload ended. `digest` is the MD5 of all of it, where that was computed as it came.
+    public mutating func close(_ transfer: TransferID, _ end: TransferEnd, digest: TransferDigest? = nil) {
+        guard let index = transfers.index(forKey: transfer) else { return }
+        transfers.values[index].end = end
+        transfers.values[index].digest = digest
+    }
 
     private mutating func report(
         _ range: Range<UInt64>, _ cause: GapCause, at index: Dictionary<TransferID, OpenTransfer>.Index

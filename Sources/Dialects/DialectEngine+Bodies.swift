@@ -107,7 +107,7 @@ extension DialectEngine where Sink: ~Copyable {
             switch step {
             case .part(let range):
                 let transfer = openTransfer(
-                    TransferPlan(objectOffset: range.first, expectedLength: range.length))
+                    TransferPlan(objectOffset: range.first, expectedLength: range.length, mayHaveMD5: false))
                 lanes[lane].transfer = transfer.number
                 lanes[lane].announced = range.length
                 withBody(lane) { $0.ranges.append((transfer, range)) }

@@ -14,11 +14,14 @@ public struct TransferPlan: Hashable, Sendable {
     public var objectOffset: UInt64
     /// Payload length the sender announced, in bytes, after removal of every transfer framing.
     public var expectedLength: UInt64?
+    /// False when what was said so far rules out that the cloud states an MD5 of just this payload.
+    public var mayHaveMD5: Bool
 
     /// A plan of its parts.
-    public init(objectOffset: UInt64 = 0, expectedLength: UInt64? = nil) {
+    public init(objectOffset: UInt64 = 0, expectedLength: UInt64? = nil, mayHaveMD5: Bool = true) {
         self.objectOffset = objectOffset
         self.expectedLength = expectedLength
+        self.mayHaveMD5 = mayHaveMD5
     }
 }
 

@@ -20,7 +20,13 @@ struct IngestStore: ~Copyable {
     /// whoever raises it earlier cuts the settling after the last batch short, and nothing else.
     init(_ options: ReplayOptions, stop: StopFlag) throws(ReplayError) {
         let hasher: BlockHasher
-        do throws(BlocksError) { hasher = try BlockHasher() } catch { throw .setup(error.description) }
+        let digests: RunningDigests
+        do throws(BlocksError) {
+            hasher = try BlockHasher()
+            digests = try RunningDigests()
+        } catch {
+            throw .setup(error.description)
+        }
         // Several flow workers have a hasher each, and the writer takes their batches as they come.
         let count = options.workers > 1 ? options.workers : max(1, options.hashers)
         let unhashed = (0..<count).map { _ in BoundedQueue<IngestBatch>(capacity: 4) }
@@ -50,7 +56,8 @@ struct IngestStore: ~Copyable {
         self.outcome = outcome
         writer = thread
         hashers = HasherThreads(
-            count: count, from: unhashed, to: hashed, pool: vault.pool, hasher: hasher, preparation: vault.preparation)
+            count: count, from: unhashed, to: hashed, pool: vault.pool, hasher: hasher, digests: digests,
+            areDealt: options.workers <= 1, preparation: vault.preparation)
     }
 
     /// What a front end needs that feeds the hashers.

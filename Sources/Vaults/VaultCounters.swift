@@ -16,8 +16,10 @@ public struct VaultCounters: Sendable, Hashable, Codable {
     public var commits: UInt64 = 0
     /// Nanoseconds that they took.
     public var commitNanoseconds: UInt64 = 0
-    /// Versions whose stated digest was recomputed: from the stored bytes, or from those of a small object as they came.
+    /// Versions whose stated digest was recomputed: from the stored bytes, or from the bytes as they came.
     public var versionsChecked: UInt64 = 0
+    /// Of these, versions whose bytes were not read back.
+    public var versionsCheckedOnArrival: UInt64 = 0
     /// Pieces that were replaced by whole blocks of the object's grid.
     public var regriddedBlocks: UInt64 = 0
     /// Frames of torn tails that were cut off when the vault was opened.

@@ -139,11 +139,12 @@ public struct VaultWriter: ~Copyable {
         for (blockIndex, block) in batch.blocks.enumerated() {
             try applySteps(of: batch, before: blockIndex, &stepIndex)
             ledger.add(
-                Extent(offset: block.offset, length: block.length, fingerprint: block.fingerprint), md5: block.md5,
-                to: block.transfer)
+                Extent(offset: block.offset, length: block.length, fingerprint: block.fingerprint), to: block.transfer)
         }
         try applySteps(of: batch, before: .max, &stepIndex)
-        counters.versionsChecked += ledger.counters.checkedOnArrival - checkedBefore
+        let checked = ledger.counters.checkedOnArrival - checkedBefore
+        counters.versionsChecked += checked
+        counters.versionsCheckedOnArrival += checked
         try commitIfDue()
     }
 
@@ -242,7 +243,7 @@ public struct VaultWriter: ~Copyable {
             case .open(let transfer, let plan): ledger.open(transfer, plan)
             case .gap(let transfer, let offset, let length, let cause):
                 ledger.gap(transfer, at: offset, length: length, cause: cause)
-            case .close(let transfer, let end): ledger.close(transfer, end)
+            case .close(let transfer, let end): ledger.close(transfer, end, digest: batch.steps[next].digest)
             case .event(let event):
                 do throws(CatalogError) { try ledger.apply(event) } catch { throw .catalog(error.description) }
             }

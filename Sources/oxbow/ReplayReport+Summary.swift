@@ -11,7 +11,9 @@ extension ReplayReport {
         try Terminal.print(
             "\(vault.blocks) blocks, \(ByteText.text(vault.blockBytes)); \(vault.newBlocks) new, \(ByteText.text(vault.newBlockBytes)) stored in \(ByteText.text(vault.storedBlockBytes))"
         )
-        try Terminal.print("\(vault.versionsChecked) versions checked against the cloud's digests")
+        try Terminal.print(
+            "\(vault.versionsChecked) versions checked against the cloud's digests, \(vault.versionsCheckedOnArrival) of them as they came"
+        )
         for (reason, count) in frameFaults.sorted(by: { $0.key < $1.key }) {
             try Terminal.print("not TCP that could be read: \(count) frames, \(reason)")
         }

@@ -98,29 +98,6 @@ private func blocks(
         }
     }
 
-    @Test(arguments: HashKernel.supported)
-    func `short blocks at the beginning of a transfer get their MD5, others none`(kernel: HashKernel) throws {
-        let pool = try BlockPool(blockSize: BlockSize(bytes: 4096), budgetBytes: 64 * 4096)
-        var generator = SeededGenerator(seed: 13)
-        let lengths = [0, 1, 55, 56, 63, 64, 65, 1000, 4095, 4096] + (0..<30).map { _ in Int(generator.next() % 4096) }
-        var batch = blocks(of: lengths, in: pool, &generator)
-        batch[7].offset = 4096
-        try BlockHasher(kernel).hash(&batch, in: pool)
-        let algorithm = try MessageDigestAlgorithm("MD5")
-        for (index, block) in batch.enumerated() {
-            guard index != 7, block.length < 4096 else {
-                #expect(block.md5 == nil)
-                continue
-            }
-            var digest = try MessageDigest(algorithm)
-            try digest.begin()
-            pool.withBytes(of: block.buffer, count: Int(block.length)) { digest.update($0) }
-            var value = [64 of UInt8](repeating: 0)
-            let count = digest.finish(into: &value)
-            #expect(block.md5?.equals((0..<count).map { value[$0] }) == true, "\(block.length) bytes")
-        }
-    }
-
     @Test func `the plan of this machine is a kernel it can run, and the fastest it measured`() throws {
         let plan = HashPlan(choosingFrom: HashKernel.supported)
         #expect(plan.rates.map(\.kernel) == HashKernel.supported)
@@ -165,6 +142,44 @@ private func blocks(
                     let expected = digest.finalize()
                     let value = lanes.value(of: index)
                     #expect(expected.indices.map { value[$0] } == expected, "\(kernel), message \(index)")
+                }
+            }
+        }
+    }
+    @Test(arguments: HashKernel.supported)
+    func `several pieces of a message in one run give its digest`(kernel: HashKernel) throws {
+        var generator = SeededGenerator(seed: 16)
+        for (algorithm, reference) in [(DigestLanes.Algorithm.md5, DigestAlgorithm.md5), (.sha256, .sha256)] {
+            for lanesMin in [1, 5, 17] {
+                for count in [1, 2, 15, 16, 17, 40] {
+                    let messages = (0..<count).map { _ in generator.bytes(Int(generator.next() % 3000)) }
+                    var lanes = DigestLanes(
+                        count: count, pieces: 20 * count, algorithm: algorithm, kernel: kernel, lanesMin: lanesMin)
+                    // The arrays stand still until `run`.
+                    for (index, message) in messages.enumerated() {
+                        var cuts = (0..<generator.next() % 19).map { _ in Int(generator.next() & 0xFFF) }
+                        cuts = (cuts.map { min($0 & ~63, message.count) } + cuts.map { min($0, message.count) })
+                            .sorted()
+                        cuts = [0] + cuts.prefix(18) + [message.count]
+                        for (start, end) in zip(cuts, cuts.dropFirst()) {
+                            message.withUnsafeBytes {
+                                lanes.add(.init(rebasing: $0[start..<end]), to: index, isLast: false)
+                            }
+                        }
+                    }
+                    lanes.run()
+                    for index in messages.indices {
+                        lanes.add(UnsafeRawBufferPointer(start: nil, count: 0), to: index, isLast: true)
+                    }
+                    lanes.run()
+                    for (index, message) in messages.enumerated() {
+                        var digest = try StreamDigest(reference)
+                        digest.update(message.span.bytes)
+                        let expected = digest.finalize()
+                        let value = lanes.value(of: index)
+                        #expect(
+                            expected.indices.map { value[$0] } == expected, "\(kernel), message \(index) of \(count)")
+                    }
                 }
             }
         }

@@ -8,7 +8,7 @@ final class LedgerBench {
     var ledger: Ledger<MemoryCatalog>
     var blocks: [Fingerprint: [UInt8]] = [:]
     let blockSize: Int
-    /// What the hasher says of the first block of each transfer.
+    /// What the hasher says of the payload of each transfer without a gap.
     var md5: MD5Value?
     private var transfers: UInt64 = 0
 
@@ -48,10 +48,13 @@ final class LedgerBench {
             let block = Array(bytes[position..<stop])
             ledger.add(
                 Extent(offset: UInt64(position), length: UInt32(block.count), fingerprint: store(block)),
-                md5: position == 0 ? md5 : nil, to: id)
+                to: id)
             position = stop
         }
-        ledger.close(id, TransferEnd(length: UInt64(bytes.count), cause: end))
+        let digest = md5.map { TransferDigest(md5: $0, byteCount: UInt64(bytes.count)) }
+        ledger.close(
+            id, TransferEnd(length: UInt64(bytes.count), cause: end),
+            digest: missing.isEmpty && end == nil ? digest : nil)
         return id
     }
 

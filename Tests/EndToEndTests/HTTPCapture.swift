@@ -19,37 +19,53 @@ struct HTTPCapture {
 
     /// A whole connection from 10.9.0.1 to 10.9.0.2 port 80, opened and closed properly, with these exchanges one after
     /// the other.
-    mutating func connection(_ exchanges: [Exchange]) {
-        connections += 1
-        let port = 40_000 + connections
+    mutating func connection(_ exchanges: [Exchange]) { sideBySide([exchanges]) }
+
+    /// Connections as above at the same time: a packet of each in turn.
+    mutating func sideBySide(_ all: [[Exchange]]) {
+        let frames = all.map { exchanges in
+            connections += 1
+            return Self.frames(port: 40_000 + connections, exchanges)
+        }
+        for place in 0..<(frames.map(\.count).max() ?? 0) {
+            for connection in frames where place < connection.count { add(connection[place]) }
+        }
+    }
+
+    /// Takes the record at this place away, as if its packet had not been captured.
+    mutating func lose(_ place: Int) { records.remove(at: place) }
+
+    private static func frames(port: UInt16, _ exchanges: [Exchange]) -> [Data] {
+        var frames: [Data] = []
         var (client, server): (UInt32, UInt32) = (1000, 9000)
         func frame(_ fromClient: Bool, _ flags: UInt8, _ payload: Data = Data()) -> Data {
             Self.frame(
                 fromClient: fromClient, clientPort: port, sequence: fromClient ? client : server,
                 acknowledgment: fromClient ? server : client, flags: flags, payload)
         }
-        add(frame(true, 0x02))
+        frames.append(frame(true, 0x02))
         client += 1
-        add(frame(false, 0x12))
+        frames.append(frame(false, 0x12))
         server += 1
-        add(frame(true, 0x10))
+        frames.append(frame(true, 0x10))
         for exchange in exchanges {
             for (bytes, fromClient) in [(exchange.request, true), (exchange.response, false)] {
                 var rest = bytes[...]
                 while !rest.isEmpty {
                     let piece = rest.prefix(1400)
-                    add(frame(fromClient, 0x18, Data(piece)))
+                    frames.append(frame(fromClient, 0x18, Data(piece)))
                     if fromClient { client += UInt32(piece.count) } else { server += UInt32(piece.count) }
                     rest = rest.dropFirst(piece.count)
                 }
-                add(frame(!fromClient, 0x10))
+                frames.append(frame(!fromClient, 0x10))
             }
         }
-        add(frame(true, 0x11))
+        frames.append(frame(true, 0x11))
         client += 1
-        add(frame(false, 0x11))
+        frames.append(frame(false, 0x11))
         server += 1
-        add(frame(true, 0x10))
+        frames.append(frame(true, 0x10))
+        return frames
     }
 
     /// The file's first 24 bytes: little-endian, microseconds, Ethernet.

@@ -22,7 +22,7 @@ typedef struct {
 
 /// The next bytes of one message.
 typedef struct {
-    /// The message; no two pieces of a call may name the same.
+    /// The message. Several pieces of one in a call follow directly on one another, in order.
     oxbow_running_digest *digest;
     const uint8_t *bytes;
     size_t count;
@@ -51,7 +51,7 @@ size_t oxbow_digest_lanes(oxbow_digest_kernel kernel, oxbow_digest_algorithm alg
 /// Begins a message.
 void oxbow_digest_begin(oxbow_digest_algorithm algorithm, oxbow_running_digest *digest);
 
-/// Takes the pieces, each for its message; a lane that has come to the end of one goes on with the next. Pieces of like
+/// Takes the pieces, each for its message; a lane that has come to the end of one goes on with the next. Messages of like
 /// length, or long ones first, fill the lanes best. When fewer than `lanes_min` messages are left they are finished one
 /// by one, by the SHA instructions where there are any.
 void oxbow_digest_update(

@@ -32,7 +32,8 @@ enum PlainHTTPDialect: Dialect {
         _ knowledge: inout DialectKnowledge
     ) -> BodyUse {
         guard operation.action == .put else { return .ignored }
-        return .payload(TransferPlan(expectedLength: Representation.length(record.requestBody.framing)))
+        let length = Representation.length(record.requestBody.framing)
+        return .payload(TransferPlan(expectedLength: length, mayHaveMD5: hasMD5(record.request.fields)))
     }
 
     static func useOfResponse(
@@ -41,12 +42,22 @@ enum PlainHTTPDialect: Dialect {
         guard operation.action == .get, let response = record.response else { return .ignored }
         let framing = record.responseBody.framing
         switch Representation(response, framing, variesByCoding: true) {
-        case .whole: return .payload(TransferPlan(expectedLength: Representation.length(framing)))
+        case .whole:
+            let length = Representation.length(framing)
+            return .payload(TransferPlan(expectedLength: length, mayHaveMD5: hasMD5(response.fields)))
         case .range(let range):
-            return .payload(TransferPlan(objectOffset: range.first, expectedLength: range.length))
+            return .payload(
+                TransferPlan(
+                    objectOffset: range.first, expectedLength: range.length,
+                    mayHaveMD5: range.isWhole && hasMD5(response.fields)))
         case .ranges(let boundary): return .byteRanges(boundary: boundary)
         case .coded, .contradictory, .none: return .ignored
         }
+    }
+
+    /// True when the head of a whole object states an MD5 of it; one that a trailer states is left to the verifier.
+    private static func hasMD5(_ fields: HeadFields) -> Bool {
+        HTTPDigests.read(fields, trailers: HeadFields(), isWhole: true).contains { $0.algorithm == .md5 }
     }
 
     static func conclude(

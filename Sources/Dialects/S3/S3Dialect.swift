@@ -75,6 +75,7 @@ enum S3Dialect: Dialect {
         case .uploadPart:
             guard let upload = uploadKey(operation), let number = operation.partNumber else { return .ignored }
             knowledge.hear()
+            plan.mayHaveMD5 = false
             plan.objectOffset = knowledge.uploads.offset(ofPart: number, size: announced, upload: upload)
         case .deleteObjects, .completeMultipartUpload: return .captured(limit: options.limits.bodyBytes)
         default: return .ignored
@@ -95,9 +96,13 @@ enum S3Dialect: Dialect {
         case .getObject:
             let announced = Representation.length(framing)
             switch Representation(response, framing, variesByCoding: false) {
-            case .whole: return .payload(TransferPlan(objectOffset: 0, expectedLength: announced))
+            case .whole:
+                return .payload(TransferPlan(expectedLength: announced, mayHaveMD5: hasMD5(response)))
             case .range(let range):
-                return .payload(TransferPlan(objectOffset: range.first, expectedLength: range.length))
+                return .payload(
+                    TransferPlan(
+                        objectOffset: range.first, expectedLength: range.length,
+                        mayHaveMD5: range.isWhole && hasMD5(response)))
             case .ranges(let boundary): return .byteRanges(boundary: boundary)
             case .coded, .contradictory, .none: return .ignored
             }
@@ -109,6 +114,11 @@ enum S3Dialect: Dialect {
             return type?.contains("xml") ?? true ? .captured(limit: options.limits.bodyBytes) : .ignored
         default: return .ignored
         }
+    }
+
+    /// True when the ETag of an answer has the form of an MD5 of all bytes.
+    private static func hasMD5(_ response: AnswerReading) -> Bool {
+        EntityTag(response.fields[.etag])?.digest?.scope == .whole
     }
 
     static func conclude(

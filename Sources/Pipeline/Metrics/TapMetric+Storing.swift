@@ -34,8 +34,13 @@ extension TapMetric {
         ) { status in
             status.store.commitDurations.map { Sample(labels: [], value: .real(Double($0) / 1e9)) }
         },
-        number("versions_checked_total", .counter, "Versions whose stated digest was recomputed from the stored bytes.")
-        { $0.report.vault.versionsChecked },
+        number("versions_checked_total", .counter, "Versions whose stated digest was recomputed.") {
+            $0.report.vault.versionsChecked
+        },
+        number(
+            "versions_checked_on_arrival_total", .counter,
+            "Of these, versions whose bytes were digested as they came, and not read back."
+        ) { $0.report.vault.versionsCheckedOnArrival },
         number(
             "check_failures_total", .counter, "Versions that could not be read back for their check; counted up to 100."
         ) { $0.store.checkFailures },
