@@ -10,7 +10,8 @@ internal import Objects
 /// **When it pays.** MD5 of one message is serial; only many messages side by side keep up with the fingerprints. Where the
 /// blocks of a batch are of few transfers, the longest chains of blocks are given up for good, and the verifier digests
 /// those objects later beside others of its choice. The measure is how many lanes were busy in the bytes of the latest
-/// batches: at least half of the kernel's. So a few batches in bad company are forgiven a transfer, but no more.
+/// batches: at least half of the kernel's. So a few batches in bad company are forgiven a transfer, but no more. A transfer that
+/// begins with blocks which the vault knows is left alone as well: likely its object is there and was checked when it came.
 public struct RunningDigests: Sendable {
     /// Transfers whose digest may be under way, about 200 bytes each; one more is left to the verifier. As many as the
     /// ledger follows.
@@ -22,11 +23,17 @@ public struct RunningDigests: Sendable {
         var finished: UInt64 = 0
         /// Transfers given up since they were too few to go side by side.
         var givenUp: UInt64 = 0
+        /// Transfers given up since the vault knew their first blocks.
+        var known: UInt64 = 0
         /// Transfers beyond ``RunningDigests/transfersMax``.
         var refused: UInt64 = 0
     }
 
     private(set) var counters = Counters()
+    /// First blocks that the vault must know before a transfer is given up for it: of data half of which stands elsewhere,
+    /// one transfer in sixteen begins so by chance.
+    private static let knownBlocksMax = 4
+
     private var open: [TransferID: Message] = [:]
     private let limit: Int
     private let kernel: HashKernel
@@ -41,6 +48,8 @@ public struct RunningDigests: Sendable {
         var digest: oxbow_running_digest
         /// Bytes of the payload so far.
         var end: UInt64 = 0
+        /// Blocks so far, when the vault knew all of them; nil once it did not.
+        var known: Int? = 0
         /// Its place among the chains of the batch at hand.
         var chain: Int?
     }
@@ -102,6 +111,11 @@ public struct RunningDigests: Sendable {
     private mutating func add(_ block: BlockDescriptor, at index: Int, to chains: inout DigestChains) {
         guard let place = open.index(forKey: block.transfer) else { return }
         guard block.offset == open.values[place].end, block.form == .raw else { return leave(block.transfer, &chains) }
+        open.values[place].known = block.isIndexed ? open.values[place].known.map { $0 + 1 } : nil
+        if open.values[place].known == Self.knownBlocksMax {
+            counters.known += 1
+            return leave(block.transfer, &chains)
+        }
         open.values[place].end += UInt64(block.length)
         open.values[place].chain = chains.add(
             index, byteCount: Int(block.length), of: block.transfer, to: open.values[place].chain)

@@ -17,8 +17,9 @@ struct HasherThreads: ~Copyable {
             threads.start(name: "hasher-\(index)") {
                 while var batch = input.pop() {
                     hasher.hash(&batch.blocks, in: pool)
+                    preparation.lookUp(&batch)
                     turns.advance(&batch, in: pool, hasher: areDealt ? index : 0)
-                    preparation.prepare(&batch, in: pool)
+                    preparation.pack(&batch, in: pool)
                     let blocks = batch.blocks
                     if !output.push(batch) { pool.release(blocks) }
                 }

@@ -9,6 +9,8 @@ private final class DigestLog {
     var digests: RunningDigests
     /// By number of the transfer; closed ones without a digest are there as nil.
     var told: [UInt64: TransferDigest?] = [:]
+    /// Which blocks the vault knows.
+    var isKnown: (BlockDescriptor) -> Bool = { _ in false }
 
     init(_ digests: RunningDigests) { self.digests = digests }
 }
@@ -19,6 +21,7 @@ private struct DigestingOutput: BatchOutput, ~Copyable {
     let log: DigestLog
 
     mutating func send(_ batch: consuming IngestBatch) {
+        for index in batch.blocks.indices { batch.blocks[index].isIndexed = log.isKnown(batch.blocks[index]) }
         log.digests.advance(&batch, in: pool)
         for step in batch.steps {
             if case .close(let transfer, _) = step.step { log.told[transfer.number] = .some(step.digest) }
@@ -201,6 +204,23 @@ extension BlockSplitter where Output: ~Copyable {
         splitter.blocks(of: 1...32, at: 0)
         #expect(log.digests.counters.givenUp == 32)
         for number in UInt64(1)...32 { splitter.close(TransferID(number), TransferEnd(length: UInt64(blockBytes))) }
+    }
+
+    @Test func `a transfer whose first blocks the vault knows is left alone, one with a new block is not`() throws {
+        let log = DigestLog(try RunningDigests())
+        log.digests.lanesBusyMin = 0
+        log.isKnown = { $0.transfer.number % 2 == 0 || $0.offset != UInt64(blockBytes) }
+        var splitter = try makeSplitter(log)
+        for number in UInt64(1)...32 { splitter.open(TransferID(number), plan: TransferPlan()) }
+        for block in 0..<6 { splitter.blocks(of: 1...32, at: block * blockBytes) }
+        for number in UInt64(1)...32 { splitter.close(TransferID(number), TransferEnd(length: UInt64(6 * blockBytes))) }
+        splitter.flush(lastPacket: 1)
+        let expected = try md5([UInt8](repeating: 7, count: 6 * blockBytes))
+        for number in UInt64(1)...32 {
+            let digest = log.told[number] ?? nil
+            #expect(digest?.md5 == (number % 2 == 0 ? nil : MD5Value(expected)))
+        }
+        #expect(log.digests.counters.known == 16)
     }
 
     @Test func `transfers beyond the limit, empty ones, and those without an MD5 get none`() throws {

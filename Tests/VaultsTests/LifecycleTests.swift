@@ -118,7 +118,8 @@ private func text(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(65 + $0 % 7
                 batch.blocks.append(BlockDescriptor(transfer: .init(1), offset: 0, length: 4096, buffer: buffer))
             }
             try OpenSSLBlockHasher().hash(&batch.blocks, in: pool)
-            preparation.prepare(&batch, in: pool)
+            preparation.lookUp(&batch)
+            preparation.pack(&batch, in: pool)
             return batch
         }
         let batch = try prepared()

@@ -28,7 +28,8 @@ private struct LookAhead: ~Copyable {
                     transfer: TransferID(1), offset: 0, length: UInt32(Traffic.blockBytes), buffer: buffer))
         }
         try OpenSSLBlockHasher().hash(&batch.blocks, in: writer.pool)
-        preparation.prepare(&batch, in: writer.pool)
+        preparation.lookUp(&batch)
+        preparation.pack(&batch, in: writer.pool)
         #expect(batch.lookedUp != nil)
         return batch
     }
