@@ -69,8 +69,10 @@ import Testing
             return "not scrubbed"
         }
         guard let first = report.findings.first else {
-            // RocksDB's own log: what it lost was applied once more from the segments when the vault was opened.
-            #expect(file.hasSuffix(".log"), "\(label) was not found")
+            // RocksDB's own log, or the end of its manifest, which it takes for cut short: what it lost was applied once more
+            // from the segments when the vault was opened.
+            let isLog = file.hasSuffix(".log") || file.contains("/MANIFEST-")
+            #expect(isLog, "\(label) was not found")
             #expect(errors.isEmpty && (try? vault.reader().everything()) == vault.everything, "\(label)")
             return "mended on opening"
         }
