@@ -6,12 +6,10 @@ into a bucket of its own; programs take turns.
 """
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,9 +18,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 LIVE = HERE.parent.parent / "Tests" / "Live"
 sys.path.insert(0, str(LIVE))
 from clients import ACCESS, SECRET  # noqa: E402
+from timing import Bars, Row, machine, settle, timed  # noqa: E402
 
 PORT = "8333"
-COLUMNS = "{:<16}{:<16}{:>9}{:>12}{:>15}{:>9}{:>10}{:>10}"
+COLUMNS = "{:<10}{:<16}{:>9}{:>12}{:>15}{:>9}{:>10}{:>10}"
 
 
 class Service:
@@ -57,17 +56,6 @@ def environment(work):
                 RCLONE_CONFIG=str(configuration), **{f"RCLONE_CONFIG_TARGET_{key}": value for key, value in remote.items()})
 
 
-def timed(command, variables, work):
-    """Wall seconds, CPU seconds, peak MiB and standard output."""
-    record = work / "time"
-    done = subprocess.run(["/usr/bin/time", "-f", "%e %U %S %M", "-o", record, *command], env=variables,
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr[-2000:]}{done.stdout[-500:]}")
-    wall, user, system, peak = record.read_text().split()[-4:]
-    return float(wall), float(user) + float(system), int(peak) / 1024, done.stdout
-
-
 def make_set(name, keys, oxbow, work, maker, variables):
     """A capture of uploads, the same objects as files, and a vault of them."""
     files = work / f"{name}-files"
@@ -86,29 +74,33 @@ def requests_of(report):
     return sum(json.loads(report)["requests"]["requests"].values())
 
 
-def measure(name, title, files, vault, options, service, variables, work):
+def command_of(program, bucket, files, vault, options):
+    parallel = str(options.parallel)
+    if program == "rclone copy":
+        return ["rclone", "copy", "--transfers", parallel, "--checkers", parallel, files, f"target:{bucket}"]
+    # A journal of an earlier run into another bucket does not matter; caches are warm for both.
+    return [options.oxbow, "migrate", "--vault", vault, "--parallel", parallel, "--json",
+            "--to", f"s3://{bucket}?endpoint=http://127.0.0.1:{PORT}&path-style=true"]
+
+
+def measure(title, files, vault, options, service, variables, work, bars):
     sizes = [entry.stat().st_size for entry in files.iterdir()]
-    results = {"oxbow migrate": [], "rclone copy": []}
+    rows = [Row("oxbow migrate", sum(sizes) / 1e6), Row("rclone copy", sum(sizes) / 1e6)]
     for run in range(options.runs):
-        for program in results:
-            bucket = f"{name}-{program.split()[0]}-{run}"
+        for row in rows:
+            bucket = f"{title.lower().replace(' ', '-')}-{row.name.split()[0]}-{run}"
             subprocess.run([*service.beside, "rclone", "mkdir", f"target:{bucket}", "--s3-no-check-bucket=false"],
                            env=variables, check=True)
-            if program == "rclone copy":
-                command = ["rclone", "copy", "--transfers", str(options.parallel), "--checkers", str(options.parallel),
-                           files, f"target:{bucket}"]
-            else:
-                command = [options.oxbow, "migrate", "--vault", vault, "--parallel", str(options.parallel), "--json",
-                           "--to", f"s3://{bucket}?endpoint=http://127.0.0.1:{PORT}&path-style=true"]
-            # A journal of an earlier run into another bucket does not matter; caches are warm for both.
-            results[program].append(timed([*service.beside, *command], variables, work))
-    for program, runs in results.items():
-        wall = statistics.median(run[0] for run in runs)
-        spread = f"{min(run[0] for run in runs):.2f}-{max(run[0] for run in runs):.2f}"
-        requests = requests_of(runs[0][3]) if program.startswith("oxbow") else "-"
+            settle(work, [*files.iterdir(), *(path for path in vault.rglob("*") if path.is_file())], 1 << 28)
+            command = command_of(row.name, bucket, files, vault, options)
+            row.runs.append(timed([*service.beside, *command], work / "time", variables))
+    for row in rows:
+        walls = sorted(run[0] for run in row.runs)
+        requests = requests_of(row.runs[0][3]) if row.name.startswith("oxbow") else "-"
         print(COLUMNS.format(
-            title, program, f"{sum(sizes) / 1e6 / wall:.0f}", f"{len(sizes) / wall:.0f}", spread,
-            f"{statistics.median(run[1] for run in runs):.2f}", f"{max(run[2] for run in runs):.0f}", requests), flush=True)
+            title, row.name, f"{row.rate()[0]:.0f}", f"{len(sizes) / row.wall():.0f}", f"{walls[0]:.2f}-{walls[-1]:.2f}",
+            f"{row.cpu():.2f}", f"{row.peak():.0f}", requests), flush=True)
+    bars.least(f"{title} objects: oxbow beside rclone", rows[1].wall() / rows[0].wall(), 1)
 
 
 def main():
@@ -127,19 +119,18 @@ def main():
         subprocess.run(["cc", "-O2", "-o", maker, HERE / "make_capture.c", "-lcrypto"], check=True)
         # A packet of 4 KiB with its head and answer takes about 5 KiB of a capture.
         small = ["object_min=4096", "object_max=4096"]
-        sets = [("large", "large", *make_set("large", [str(options.size)], options.oxbow, work, maker, variables)),
-                ("small", "4 KiB", *make_set("small", [str(max(1, options.small * 5 // 1024)), *small], options.oxbow, work, maker,
+        sets = [("large", *make_set("large", [str(options.size)], options.oxbow, work, maker, variables)),
+                ("4 KiB", *make_set("small", [str(max(1, options.small * 5 // 1024)), *small], options.oxbow, work, maker,
                                     variables))]
-        service = Service(work / "seaweed")
+        service, bars = Service(work / "seaweed"), Bars()
         try:
-            commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-            print(f"{datetime.date.today()}, commit {commit or 'none'}, {os.cpu_count()} CPUs, SeaweedFS, "
-                  f"{options.parallel} transfers at once, median of {options.runs}")
-            print(COLUMNS.format("objects", "program", "MB/s", "objects/s", "min-max s", "cpu_s", "peak_MiB", "requests"))
-            for name, title, files, vault in sets:
-                measure(name, title, files, vault, options, service, variables, work)
+            print(f"{machine()}, SeaweedFS, {options.parallel} transfers at once, median of {options.runs}")
+            print(COLUMNS.format("objects", "program", "MB/s", "objects/s", "min-max s", "CPU_s", "peak_MiB", "requests"))
+            for title, files, vault in sets:
+                measure(title, files, vault, options, service, variables, work, bars)
         finally:
             service.end()
+        sys.exit(1 if bars.missed else 0)
 
 
 if __name__ == "__main__":

@@ -2,22 +2,24 @@
 
 The data is made: half of its 64 KiB blocks are unique, a quarter are duplicates, a quarter is compressible. Oxbow takes it
 from a capture of uploads (so its figures include reading packets and rebuilding objects), the others from files. What each
-restores is compared with the files byte by byte.
+restores is compared with the files byte by byte. Programs of one class (what they pack with, whether they encrypt) take turns.
 """
 
 import argparse
-import datetime
 import filecmp
 import os
 import pathlib
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 
+from timing import Bars, Row, machine, settle, timed
+
 HERE = pathlib.Path(__file__).resolve().parent
-COLUMNS = "{:<32}{:>11}{:>11}{:>11}{:>9}{:>10}{:>10}"
+STEPS = ("first", "again", "restore")
+COLUMNS = "{:<31}{:>20}{:>20}{:>20}{:>7}{:>9}{:>9}"
+HEAD = COLUMNS.format("store", *(f"{step} MB/s" for step in STEPS), "CPU_s", "peak_MiB", "size_MB")
 
 
 class Bench:
@@ -47,19 +49,9 @@ class Bench:
         subprocess.run(command, check=True, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def time(self, command, folder=None):
-        """Runs a command with warm caches for everyone; its wall seconds, CPU seconds and peak memory in KiB."""
-        os.sync()
-        for path in [self.capture, *self.files.iterdir()]:
-            with open(path, "rb") as file:
-                while file.read(1 << 22):
-                    pass
-        record = self.work / "time"
-        done = subprocess.run(["/usr/bin/time", "-f", "%e %U %S %M", "-o", record, *command], env=self.environment,
-                              cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr[-2000:]}")
-        wall, user, system, peak = record.read_text().split()[-4:]
-        return float(wall), float(user) + float(system), int(peak)
+        """Runs a command with warm caches for everyone."""
+        settle(self.work, [self.capture, *self.files.iterdir()], self.payload)
+        return timed(command, self.work / "time", self.environment, folder)
 
     def clear(self):
         for path in [self.store, self.target, self.work / "borg-home", self.work / "restic-cache"]:
@@ -82,7 +74,7 @@ def oxbow(bench, compression, encrypted):
     run = [bench.oxbow, "replay", bench.capture, "--vault", bench.store, *key]
     return {
         "init": [bench.oxbow, "vault", "init", "--vault", bench.store, "--compression", compression, *key],
-        "first": run, "second": run,
+        "first": run, "again": run,
         "restore": [bench.oxbow, "migrate", "--vault", bench.store, "--to", f"file:{bench.target}", *key],
     }
 
@@ -93,7 +85,7 @@ def borg(bench, compression, encryption):
         "init": ["borg", "init", "--encryption", encryption, bench.store],
         "first": [*create, f"{bench.store}::first", bench.files],
         # Without the cache of what files looked like: the data is read again, as everyone's.
-        "second": [*create, "--files-cache", "disabled", f"{bench.store}::second", bench.files],
+        "again": [*create, "--files-cache", "disabled", f"{bench.store}::again", bench.files],
         "restore": ["borg", "extract", f"{bench.store}::first"],
     }
 
@@ -102,41 +94,72 @@ def restic(bench, compression):
     base = ["restic", "--repo", bench.store, "--compression", compression]
     return {
         "init": ["restic", "init", "--repository-version", "2", "--repo", bench.store],
-        "first": [*base, "backup", bench.files], "second": [*base, "backup", "--force", bench.files],
+        "first": [*base, "backup", bench.files], "again": [*base, "backup", "--force", bench.files],
         "restore": [*base, "restore", "latest", "--target", bench.target],
     }
 
 
-def rows(bench):
-    yield "oxbow none", oxbow(bench, "none", False)
-    yield "borg none", borg(bench, "none", "none")
-    yield "oxbow lz4", oxbow(bench, "lz4", False)
-    yield "borg lz4", borg(bench, "lz4", "none")
-    yield "oxbow zstd:1", oxbow(bench, "zstd:1", False)
-    yield "borg zstd,1", borg(bench, "zstd,1", "none")
-    yield "oxbow none, encrypted", oxbow(bench, "none", True)
-    yield "borg none, repokey", borg(bench, "none", "repokey")
-    yield "restic off (always encrypted)", restic(bench, "off")
-    yield "oxbow zstd:1, encrypted", oxbow(bench, "zstd:1", True)
-    yield "borg zstd,1, repokey", borg(bench, "zstd,1", "repokey")
-    yield "restic auto (zstd, encrypted)", restic(bench, "auto")
+def classes(bench):
+    """Programs with settings of one class, by name; Oxbow's first."""
+    yield {"oxbow none": oxbow(bench, "none", False), "borg none": borg(bench, "none", "none")}
+    yield {"oxbow lz4": oxbow(bench, "lz4", False), "borg lz4": borg(bench, "lz4", "none")}
+    yield {"oxbow zstd:1": oxbow(bench, "zstd:1", False), "borg zstd,1": borg(bench, "zstd,1", "none")}
+    yield {"oxbow none, encrypted": oxbow(bench, "none", True), "borg none, repokey": borg(bench, "none", "repokey"),
+           "restic off (always encrypted)": restic(bench, "off")}
+    yield {"oxbow zstd:1, encrypted": oxbow(bench, "zstd:1", True), "borg zstd,1, repokey": borg(bench, "zstd,1", "repokey"),
+           "restic auto (zstd, encrypted)": restic(bench, "auto")}
 
 
-def measure(bench, name, commands, runs):
-    times = {"first": [], "second": [], "restore": []}
+class Store:
+    """What one program took for each step, and how many bytes it had stored after the first."""
+
+    def __init__(self, name, payload):
+        self.name, self.size = name, 0
+        self.steps = {step: Row(step, payload / 1e6) for step in STEPS}
+
+    def show(self):
+        rates = ("{:.0f} ({:.0f}-{:.0f})".format(*self.steps[step].rate()) for step in STEPS)
+        first = self.steps["first"]
+        print(COLUMNS.format(self.name, *rates, f"{first.cpu():.2f}", f"{first.peak():.0f}", f"{self.size / 1e6:.0f}"), flush=True)
+
+
+def measure(bench, programs, runs):
+    stores = [Store(name, bench.payload) for name in programs]
     for _ in range(runs):
-        bench.clear()
-        bench.prepare(commands["init"])
-        times["first"].append(bench.time(commands["first"]))
-        stored = bench.stored_bytes()
-        times["second"].append(bench.time(commands["second"]))
-        times["restore"].append(bench.time(commands["restore"], folder=bench.target))
-        bench.check_restored()
-    rate = {step: bench.payload / 1e6 / statistics.median(t[0] for t in values) for step, values in times.items()}
-    print(COLUMNS.format(
-        name, *(f"{rate[step]:.0f}" for step in ("first", "second", "restore")),
-        f"{statistics.median(t[1] for t in times['first']):.2f}", f"{max(t[2] for t in times['first']) / 1024:.0f}",
-        f"{stored / 1e6:.0f}"), flush=True)
+        for store, commands in zip(stores, programs.values()):
+            bench.clear()
+            bench.prepare(commands["init"])
+            store.steps["first"].runs.append(bench.time(commands["first"]))
+            store.size = bench.stored_bytes()
+            store.steps["again"].runs.append(bench.time(commands["again"]))
+            store.steps["restore"].runs.append(bench.time(commands["restore"], folder=bench.target))
+            bench.check_restored()
+    bench.clear()
+    return stores
+
+
+def judge(bars, stores):
+    ours = stores[0]
+    for other in stores[1:]:
+        def ratio(step):
+            return other.steps[step].wall() / ours.steps[step].wall()
+
+        program = other.name.split()[0]
+        bars.least(f"{ours.name}: first run beside {program}", ratio("first"), 3 if program == "borg" else 5)
+        if program == "borg":
+            bars.least(f"{ours.name}: restore beside borg", ratio("restore"), 3)
+            bars.most(f"{ours.name}: size beside borg", ours.size / other.size, 1.02)
+
+
+def floor(bench):
+    """MB/s at which the disk takes the data of a first run, past the page cache and synced."""
+    row = Row("the data copied to disk past the page cache, synced", bench.payload / 1e6)
+    names = sorted(bench.files.iterdir())
+    script = 'cat "${@}" | dd of="$0" bs=1M iflag=fullblock oflag=direct conv=fsync status=none'
+    for _ in range(3):
+        row.runs.append(bench.time(["bash", "-c", script, bench.work / "copy", *names]))
+        (bench.work / "copy").unlink()
+    print("{}: {:.0f} MB/s ({:.0f}-{:.0f})".format(row.name, *row.rate()), flush=True)
 
 
 def main():
@@ -144,19 +167,22 @@ def main():
     parser.add_argument("--oxbow", required=True, help="the program")
     parser.add_argument("--size", type=int, default=4096, help="MiB of capture (default 4096)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each row, of which the median is printed (default 3)")
-    parser.add_argument("--only", default="", help="only rows whose name begins with this")
+    parser.add_argument("--only", default="", help="only programs whose name and settings have this text")
     parser.add_argument("--work", default=".", help="folder for data and stores, which need about five times the size")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix=".build-bench-store-", dir=options.work) as work:
-        bench = Bench(options.oxbow, options.size, pathlib.Path(work).resolve())
-        model = next((line.split(": ")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-        print(f"{datetime.date.today()}, commit {commit or 'none'}, {os.cpu_count()} CPUs: {model}, "
-              f"{bench.payload / 1e6:.0f} MB of payload, median of {options.runs}")
-        print(COLUMNS.format("store", "first MB/s", "again MB/s", "rest. MB/s", "cpu_s", "peak_MiB", "size_MB"))
-        for name, commands in rows(bench):
-            if name.startswith(options.only):
-                measure(bench, name, commands, options.runs)
+        bench, bars = Bench(options.oxbow, options.size, pathlib.Path(work).resolve()), Bars()
+        print(f"{machine()}, {bench.payload / 1e6:.0f} MB of payload, median of {options.runs} (min-max)")
+        floor(bench)
+        print(HEAD)
+        for programs in classes(bench):
+            chosen = {name: commands for name, commands in programs.items() if options.only in name}
+            if chosen:
+                stores = measure(bench, chosen, options.runs)
+                for store in stores:
+                    store.show()
+                judge(bars, stores)
+        sys.exit(1 if bars.missed else 0)
 
 
 if __name__ == "__main__":
