@@ -36,7 +36,7 @@ struct MigrateCommand: AsyncParsableCommand {
     @Flag(name: .customLong("dry-run"), help: "Say what would be done, and do nothing.")
     var dryRun = false
 
-    @Option(help: ArgumentHelp("Transfers at once.", valueName: "count"))
+    @Option(help: ArgumentHelp("Transfers at once: 8 to a cloud, 16 to a folder.", valueName: "count"))
     var parallel: Int?
 
     @Option(help: ArgumentHelp("Memory for payloads.", valueName: "size"))
@@ -87,7 +87,6 @@ struct MigrateCommand: AsyncParsableCommand {
 
     func run() async throws {
         var options = MigrationOptions()
-        if let parallel { options.parallel = parallel }
         if let memory { options.memoryBytesMax = Int(clamping: try size(memory, "--memory")) }
         if let bandwidth { options.bandwidthBytesPerSecond = try size(bandwidth, "--bandwidth") }
         if let verify {
@@ -103,6 +102,7 @@ struct MigrateCommand: AsyncParsableCommand {
         let url = try TargetURL(target)
         let mapping = try BucketMapping(template: url, rules: rules)
         let destination = try makeTarget(url)
+        options.parallel = parallel ?? destination.rules.transfers
         let showsProgress = !json && Terminal.showsProgress
         let run = MigrationRun(
             source: VaultSource(reader, asOf: time), target: destination, mapping: mapping, options: options,

@@ -85,11 +85,13 @@ public struct TargetRules: Sendable {
     public var keepsLastModified: Bool
     /// True when a write that returned is proof by itself, as with a file that was synced.
     public var confirmsWrites: Bool
+    /// Transfers at once that suit it, when the user names no number.
+    public var transfers: Int
 
     /// Rules of their parts.
     public init(
         singlePutBytesMax: UInt64, partBytesMin: UInt64, partBytesMax: UInt64, partsMax: Int, copyBytesMax: UInt64,
-        objectBytesMax: UInt64, keepsLastModified: Bool, confirmsWrites: Bool
+        objectBytesMax: UInt64, keepsLastModified: Bool, confirmsWrites: Bool, transfers: Int = 8
     ) {
         self.singlePutBytesMax = singlePutBytesMax
         self.partBytesMin = partBytesMin
@@ -99,5 +101,6 @@ public struct TargetRules: Sendable {
         self.objectBytesMax = objectBytesMax
         self.keepsLastModified = keepsLastModified
         self.confirmsWrites = confirmsWrites
+        self.transfers = transfers
     }
 }

@@ -11,10 +11,11 @@ public import S3
 public final class FileTarget: ReplicationTarget {
     /// A stable name of the target.
     public let identity: TargetIdentity
-    /// Files have no limits of their own; parts exist so that a large object can be resumed.
+    /// Files have no limits of their own; parts exist so that a large object can be resumed. A transfer waits for its sync half
+    /// of the time, so more of them keep the processors busy, and the lanes of the digests full.
     public let rules = TargetRules(
         singlePutBytesMax: 1 << 62, partBytesMin: 1, partBytesMax: 1 << 62, partsMax: 100_000, copyBytesMax: 1 << 62,
-        objectBytesMax: 1 << 62, keepsLastModified: true, confirmsWrites: true)
+        objectBytesMax: 1 << 62, keepsLastModified: true, confirmsWrites: true, transfers: 16)
     /// What was asked of the target so far.
     public let counters = RequestCounters()
     let tree: FileTree
