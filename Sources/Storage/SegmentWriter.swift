@@ -219,6 +219,8 @@ public struct SegmentWriter: ~Copyable {
     /// where that is possible and the frame is big enough, since each such write waits for the medium.
     @unsafe
     private mutating func write(_ payloads: [FrameBuilder.AlignedPayload], from pool: BlockPool) throws(StorageError) {
+        // The vectors point into buffers of `pool`, which their owner holds until the writer returns, and into `head`, which
+        // does not change before that.
         var pages: [iovec] = unsafe []
         unsafe pages.reserveCapacity(payloads.count)
         var length = head.count

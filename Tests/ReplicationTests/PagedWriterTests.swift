@@ -44,4 +44,16 @@ import Testing
         }
         #expect(failure?.code == ENOSPC)
     }
+
+    @Test(.enabled(if: TinyDisk.isMountable, "mounting a small disk needs privileges"))
+    func `a disk that fills up half-way is said as such, whichever way was written`() throws {
+        let disk = try #require(TinyDisk(bytes: 3 << 20))
+        let file = try FileDescriptor.open(path: disk.path + "/file", flags: O_RDWR | O_CREAT)
+        var writer = PagedWriter(file, at: 0, length: 8 << 20)
+        let failure = #expect(throws: SystemFailure.self) {
+            for _ in 0..<8 { try writer.write(ByteBuffer(repeating: 1, count: 1 << 20)) }
+            try writer.finish()
+        }
+        #expect(failure?.code == ENOSPC)
+    }
 }
