@@ -26,7 +26,7 @@ with open(folder + "/s3.json", "w") as file:
 server = subprocess.Popen(
     [weed, "-logdir=" + folder, "server", "-dir=" + folder + "/data", "-ip=127.0.0.1", "-ip.bind=0.0.0.0", "-filer",
      "-s3", "-s3.port=" + port, "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.config=" + folder + "/s3.json",
-     "-master.volumeSizeLimitMB=1024", "-volume.max=100"],
+     "-master.volumeSizeLimitMB=1024", "-volume.max=500"],
     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 try:
