@@ -24,9 +24,14 @@ extension VaultReader {
             return check
         }
         var whole = try StreamDigest(.sha256)
+        let matched = version.digests.filter { $0.outcome == .matched }
+        let again = try matched.map { checked in
+            try LayoutDigest(.init(digest: checked.digest, layout: version.layout(of: checked.digest)))
+        }
         do {
             try visitBytes(of: version, in: 0..<size) { bytes in
                 whole.update(bytes)
+                for digest in again { try digest.update(bytes) }
                 check.bytesRead += UInt64(bytes.byteCount)
             }
         } catch let error as VaultError {
@@ -41,14 +46,9 @@ extension VaultReader {
         if version.state == .mismatch {
             check.problems.append("a digest that the cloud stated does not match (state mismatch)")
         }
-        for checked in version.digests where checked.outcome == .matched {
-            let step = VerificationPlan.Step(digest: checked.digest, layout: version.layout(of: checked.digest))
-            guard try digest(step, of: version, size: size) == checked.digest.value else {
-                check.problems.append(
-                    "\(checked.digest.source) (\(checked.digest.algorithm.rawValue)) matched once and differs now")
-                check.isDamaged = true
-                continue
-            }
+        for (stated, digest) in zip(matched.map(\.digest), again) where try digest.finish() != stated.value {
+            check.problems.append("\(stated.source) (\(stated.algorithm.rawValue)) matched once and differs now")
+            check.isDamaged = true
         }
         return check
     }
@@ -91,21 +91,9 @@ extension VaultReader {
 
     /// The digest of a version's bytes over a layout.
     private func digest(_ step: VerificationPlan.Step, of version: VersionRecord, size: UInt64) throws -> [UInt8] {
-        guard case .parts(let sizes) = step.layout else {
-            var whole = try StreamDigest(step.digest.algorithm)
-            try visitBytes(of: version, in: 0..<size) { bytes in whole.update(bytes) }
-            return whole.finalize()
-        }
-        var outer = try StreamDigest(step.digest.algorithm)
-        var start: UInt64 = 0
-        for partSize in sizes {
-            var part = try StreamDigest(step.digest.algorithm)
-            try visitBytes(of: version, in: start..<start + partSize) { bytes in part.update(bytes) }
-            let value = part.finalize()
-            unsafe outer.update(value.span.bytes)
-            start += partSize
-        }
-        return outer.finalize()
+        let digest = try LayoutDigest(step)
+        try visitBytes(of: version, in: 0..<size) { bytes in try digest.update(bytes) }
+        return try digest.finish()
     }
 
     /// `size` bytes cut into parts of `partSize`; the last takes the rest.

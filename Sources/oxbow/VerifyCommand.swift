@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import Foundation
 import Objects
 import Vaults
 
@@ -37,16 +38,22 @@ struct VerifyCommand: ParsableCommand {
         let reader = try vault.openForReading()
         var tally = Tally()
         var progress = ProgressLine(isEnabled: !json)
+        var checks = OrderedWork<[(VersionRecord, ObjectCheck?)]>(
+            threads: ProcessInfo.processInfo.activeProcessorCount
+        ) { checked in
+            for (version, check) in checked { try report(version, check, &tally) }
+            progress.draw(
+                done: tally.objects, total: .max, text: "\(tally.objects) objects, \(ByteText.text(tally.bytes))")
+        }
+        var batch = Batch()
         try reader.visitCurrent(asOf: time, includingTombstones: deleted || versions) { current in
             guard prefix.map({ current.name.url.hasPrefix($0) }) ?? true else { return }
-            let selected =
+            batch.versions +=
                 versions ? try reader.catalog.versions(of: current.name).filter { $0.stands(asOf: time) } : [current]
-            for version in selected {
-                try verify(version, in: reader, &tally)
-                progress.draw(
-                    done: tally.objects, total: .max, text: "\(tally.objects) objects, \(ByteText.text(tally.bytes))")
-            }
+            if batch.isFull { try checks.add(batch.take().check(in: reader)) }
         }
+        try checks.add(batch.take().check(in: reader))
+        try checks.finish()
         progress.clear()
         let forgotten = try ForgottenObjects.report(in: reader, at: time, json: json) { name in
             prefix.map { name.url.hasPrefix($0) } ?? true
@@ -55,18 +62,31 @@ struct VerifyCommand: ParsableCommand {
         if tally.damaged > 0 || forgotten > 0 { throw ExitCode(ExitStatus.findings) }
     }
 
-    private func verify(_ version: VersionRecord, in reader: VaultReader, _ tally: inout Tally) throws {
+    private func report(_ version: VersionRecord, _ check: ObjectCheck?, _ tally: inout Tally) throws {
         var line = ObjectJSON(version)
-        if version.kind == .object {
-            let check = try reader.verify(version)
+        if let check {
             line.sha256 = check.sha256Text
             line.problems = check.problems.isEmpty ? nil : check.problems
             tally.add(version, check)
-            if !check.problems.isEmpty {
-                for problem in check.problems { Terminal.note("\(version.name.url): \(problem)") }
-            }
+            for problem in check.problems { Terminal.note("\(version.name.url): \(problem)") }
         }
         if json { try JSONLine.print(line) }
+    }
+
+    /// Versions that one thread checks: one large object, or so many small ones that handing them over costs nothing beside.
+    private struct Batch {
+        var versions: [VersionRecord] = []
+
+        var isFull: Bool { versions.count >= 64 || versions.contains { $0.size ?? 0 >= 1 << 20 } }
+
+        mutating func take() -> Batch {
+            defer { versions = [] }
+            return self
+        }
+
+        func check(in reader: VaultReader) -> @Sendable () throws -> [(VersionRecord, ObjectCheck?)] {
+            { try versions.map { ($0, $0.kind == .object ? try reader.verify($0) : nil) } }
+        }
     }
 
     /// What was found.
