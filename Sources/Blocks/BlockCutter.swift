@@ -12,6 +12,7 @@ struct BlockCutter: ~Copyable {
     @usableFromInline var lastPacket: UInt64 = 0
 
     private var table = TransferTable()
+    private var pages: BeginningPages
     private var pending = IngestBatch()
     /// Buffers taken from the pool in advance, so that the pool's lock is taken once per `refillBuffers` blocks.
     private var stock: [BlockBuffer] = []
@@ -26,6 +27,7 @@ struct BlockCutter: ~Copyable {
     init(pool: BlockPool, limits: SplitterLimits) {
         self.pool = pool
         self.limits = limits
+        pages = BeginningPages(pool: pool, buffersMax: limits.pageBuffersMax)
         stock.reserveCapacity(limits.refillBuffers)
     }
 
@@ -38,7 +40,8 @@ struct BlockCutter: ~Copyable {
     func releaseBuffers() {
         pool.release(stock)
         pool.release(pending.blocks)
-        pool.release(table.slots.lazy.filter { $0.number != 0 && $0.filled > 0 }.map(\.buffer))
+        pool.release(table.slots.lazy.filter { $0.number != 0 && $0.filled > 0 && !$0.isInPages }.map(\.buffer))
+        pool.release(pages.buffers)
     }
 
     @usableFromInline var openTransfers: Int { table.count }
@@ -95,10 +98,17 @@ struct BlockCutter: ~Copyable {
         while taken < bytes.byteCount {
             if table.slots[slot].filled == 0 {
                 guard startBlock(slot) else { break }
-            } else {
+            } else if !table.slots[slot].isInPages {
                 table.touchPartial(Int32(slot))
             }
             table.slots[slot].lastPiece = pieces
+            if table.slots[slot].holding == .pages {
+                if begin(slot, with: bytes, from: taken) {
+                    taken = bytes.byteCount
+                    break
+                }
+                guard takeOut(slot) else { break }
+            }
             taken += fill(slot, with: bytes, from: taken)
             if table.passing.count > limits.passingBlocksMax {
                 counters.earlyCuts += 1
@@ -110,6 +120,14 @@ struct BlockCutter: ~Copyable {
         return taken
     }
 
+    /// Makes sure that the transfer's block can be cut, which takes a buffer; false when none is free now.
+    @usableFromInline
+    mutating func canCut(_ transfer: TransferID) -> Bool {
+        guard let slot = slot(of: transfer), table.slots[slot].isInPages else { return true }
+        return takeOut(slot)
+    }
+
+    /// Only to be called when ``canCut(_:)`` said so, as ``close(_:_:)``.
     @usableFromInline
     mutating func gap(_ transfer: TransferID, at offset: UInt64, length: UInt64?, cause: GapCause) {
         guard let slot = slot(of: transfer) else { return }
@@ -150,25 +168,57 @@ struct BlockCutter: ~Copyable {
         return Int(slot)
     }
 
-    /// Gives the transfer an empty buffer, at the cost of a stalled transfer if there are too many, or for a while only;
-    /// false when no buffer is free now.
+    /// Gives the transfer an empty buffer, at the cost of a stalled transfer if there are too many; or lets it begin in pages.
+    /// False when no buffer is free now.
     private mutating func startBlock(_ slot: Int) -> Bool {
-        if stock.isEmpty {
-            pool.acquire(upTo: limits.refillBuffers, into: &stock)
-        }
-        guard let buffer = stock.popLast() else { return false }
-        var holding = Holding.settled
         if table.settled.count >= limits.partialBlocksMax {
             let oldest = Int(table.settled.oldest)
-            if pieces - table.slots[oldest].lastPiece > limits.stalledAfterPieces {
-                counters.earlyCuts += 1
-                cut(oldest)
-            } else {
-                holding = .passing
+            let stalledAfter = max(limits.stalledAfterPieces, 16 * UInt64(table.count))
+            guard pieces - table.slots[oldest].lastPiece > stalledAfter else {
+                table.slots[slot].holding = .pages
+                table.slots[slot].pages = BeginningPages.Chain()
+                return true
             }
+            guard let buffer = takeBuffer() else { return false }
+            counters.earlyCuts += 1
+            cut(oldest)
+            hold(buffer, slot, .settled)
+            return true
         }
+        guard let buffer = takeBuffer() else { return false }
+        hold(buffer, slot, .settled)
+        return true
+    }
+
+    private mutating func takeBuffer() -> BlockBuffer? {
+        if stock.isEmpty { pool.acquire(upTo: limits.refillBuffers, into: &stock) }
+        return stock.popLast()
+    }
+
+    private mutating func hold(_ buffer: BlockBuffer, _ slot: Int, _ holding: Holding) {
         table.slots[slot].buffer = buffer
         table.linkPartial(Int32(slot), holding)
+    }
+
+    /// Keeps all of the payload from `start` on in pages; false when it ends the block, or there is no room.
+    private mutating func begin(_ slot: Int, with bytes: RawSpan, from start: Int) -> Bool {
+        let transfer = table.slots[slot]
+        let count = bytes.byteCount - start
+        let room = pool.blockSize.bytesToNextBoundary(from: transfer.objectOffset &+ transfer.position)
+        guard count < room,
+            pages.append(
+                bytes.extracting(start..<start + count), to: &table.slots[slot].pages, filled: Int(transfer.filled))
+        else { return false }
+        table.slots[slot].filled = transfer.filled + Int32(count)
+        table.slots[slot].position = transfer.position + UInt64(count)
+        return true
+    }
+
+    /// Moves what a transfer has in pages into a buffer; false when none is free now.
+    private mutating func takeOut(_ slot: Int) -> Bool {
+        guard let buffer = takeBuffer() else { return false }
+        pages.move(table.slots[slot].pages, filled: Int(table.slots[slot].filled), into: buffer)
+        hold(buffer, slot, table.settled.count < limits.partialBlocksMax ? .settled : .passing)
         return true
     }
 

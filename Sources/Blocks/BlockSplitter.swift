@@ -55,18 +55,14 @@ public struct BlockSplitter<Output: BatchOutput & ~Copyable>: ~Copyable, ObjectS
         while true {
             taken = cutter.take(transfer, bytes, at: offset, from: taken)
             if taken == bytes.byteCount { return sendIfFull() }
-            if cutter.hasPending {
-                // The batch is full, or the pool is empty and what is pending holds buffers back.
-                output.send(cutter.takeBatch())
-            } else {
-                cutter.waitForBuffer()
-            }
+            sendOrWait()
         }
     }
 
     /// See ``ObjectSink/gap(_:at:length:cause:)``.
     @inlinable
     public mutating func gap(_ transfer: TransferID, at offset: UInt64, length: UInt64?, cause: GapCause) {
+        makeReady(transfer)
         cutter.gap(transfer, at: offset, length: length, cause: cause)
         sendIfFull()
     }
@@ -74,6 +70,7 @@ public struct BlockSplitter<Output: BatchOutput & ~Copyable>: ~Copyable, ObjectS
     /// See ``ObjectSink/close(_:_:)``.
     @inlinable
     public mutating func close(_ transfer: TransferID, _ end: TransferEnd) {
+        makeReady(transfer)
         cutter.close(transfer, end)
         sendIfFull()
     }
@@ -90,6 +87,22 @@ public struct BlockSplitter<Output: BatchOutput & ~Copyable>: ~Copyable, ObjectS
     public mutating func flush(lastPacket: UInt64) {
         cutter.lastPacket = lastPacket
         if cutter.hasPending { output.send(cutter.takeBatch()) }
+    }
+
+    /// Waits until the transfer's block, full or not, can be cut.
+    @inlinable
+    mutating func makeReady(_ transfer: TransferID) {
+        while !cutter.canCut(transfer) { sendOrWait() }
+    }
+
+    @inlinable
+    mutating func sendOrWait() {
+        if cutter.hasPending {
+            // The batch is full, or the pool is empty and what is pending holds buffers back.
+            output.send(cutter.takeBatch())
+        } else {
+            cutter.waitForBuffer()
+        }
     }
 
     @inlinable

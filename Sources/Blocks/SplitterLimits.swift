@@ -9,12 +9,17 @@ public struct SplitterLimits: Hashable, Sendable {
     /// Steps that make a batch full. Default 256.
     public var batchStepsMax: Int
     /// Open transfers that may hold a partly filled buffer until it is full. Default: what remains of seven eighths of the
-    /// splitter's share of the pool, 4,992 with the default pool.
+    /// splitter's share of the pool, 4,488 with the default pool.
     public var partialBlocksMax: Int
     /// Whose buffer goes to a newcomer at that limit: the one of a transfer that has not grown for this many pieces of
     /// payload is taken for stalled, and the one that rested longest gives way. If none has, all are busy, and the newcomer
-    /// passes. Default: eight times ``partialBlocksMax``.
+    /// begins in small pages, and passes when it has outgrown them. Default: eight times ``partialBlocksMax``;
+    /// in any case, sixteen times the number of open transfers, since of many in random order some rest that long.
     public var stalledAfterPieces: UInt64
+    /// Buffers that are cut into small pages for the beginnings of blocks of transfers beyond ``partialBlocksMax``, up to half a
+    /// block each. Default: three in 32 of the buffers that the splitter may hold, room for some 5,000 transfers of 10 KB with the
+    /// default pool.
+    public var pageBuffersMax: Int
     /// Transfers beyond ``partialBlocksMax`` that may hold a partly filled buffer for a while. At the limit the block of the
     /// one that rested longest is cut short: it costs short blocks, of a burst of packets rather than of one, which rarely
     /// have duplicates, and loses nothing (``SplitterCounters/earlyCuts``). Taking turns among all would leave no transfer
@@ -34,13 +39,16 @@ public struct SplitterLimits: Hashable, Sendable {
         refillBuffers = min(max(share / 16, 1), 16)
         let held = share * 7 / 8
         passingBlocksMax = held / 16
-        partialBlocksMax = max(held - batchBlocksMax - refillBuffers - passingBlocksMax, 1)
+        pageBuffersMax = held * 3 / 32
+        partialBlocksMax = max(held - batchBlocksMax - refillBuffers - passingBlocksMax - pageBuffersMax, 1)
         stalledAfterPieces = 8 * UInt64(partialBlocksMax)
         transfersMax = 262_144
     }
 
     /// Buffers that a splitter may hold while it waits for another.
-    public var buffersHeldMax: Int { partialBlocksMax + passingBlocksMax + refillBuffers + batchBlocksMax }
+    public var buffersHeldMax: Int {
+        partialBlocksMax + passingBlocksMax + pageBuffersMax + refillBuffers + batchBlocksMax
+    }
 }
 
 /// What a ``BlockSplitter`` did, for metrics and tests. All counts are since its beginning.

@@ -6,8 +6,10 @@ struct OpenTransfer {
     var objectOffset: UInt64
     /// Offset within the transfer of the next byte expected.
     var position: UInt64
-    /// The buffer of the block being filled; meaningless while `filled` is 0.
+    /// The buffer of the block being filled; meaningless while `filled` is 0 or the bytes are in pages.
     var buffer: BlockBuffer
+    /// The pages of a block's beginning that has no buffer.
+    var pages = BeginningPages.Chain()
     /// Number of the piece of payload with which it last grew.
     var lastPiece: UInt64
     /// Bytes in it. The block began at `position - filled`.
@@ -17,14 +19,19 @@ struct OpenTransfer {
     var older: Int32
     /// Which list that is.
     var holding: Holding
+
+    /// True while it has bytes and no buffer.
+    var isInPages: Bool { filled > 0 && holding == .pages }
 }
 
-/// How a transfer has its buffer.
+/// How a transfer holds the bytes of a block that is not full.
 enum Holding {
-    /// Until its block is full, or it stalls.
+    /// In a buffer, until its block is full, or it stalls.
     case settled
-    /// Until too many others come that all have to make do with this.
+    /// In a buffer, until too many others come that all have to make do with this.
     case passing
+    /// In ``BeginningPages``, while they are few; such a transfer is in no list.
+    case pages
 }
 
 /// The transfers that hold a partly filled buffer in one way, in the order in which they last grew.

@@ -246,9 +246,10 @@ import Testing
 
     @Test func `a busy transfer beyond those that have a buffer makes a block of each burst, not of a packet`() throws {
         let pool = try pool(buffers: 64)
-        var splitter = splitter(pool)
-        let limits = SplitterLimits(poolCapacity: 64)
+        var limits = SplitterLimits(poolCapacity: 64)
         #expect(limits.passingBlocksMax > 0)
+        limits.pageBuffersMax = 0
+        var splitter = splitter(pool, limits)
         let settled = UInt64(limits.partialBlocksMax)
         let count = settled + 3 * UInt64(limits.passingBlocksMax)
         for number in 1...count { splitter.open(TransferID(number), plan: TransferPlan()) }
@@ -268,6 +269,69 @@ import Testing
             #expect(lengths.count > 1 && lengths.allSatisfy { $0.isMultiple(of: 1024) })
         }
         #expect(pool.inUse <= limits.buffersHeldMax)
+    }
+
+    @Test func `small transfers beyond those that have a buffer are whole blocks, too`() throws {
+        let pool = try pool(buffers: 64)
+        let limits = SplitterLimits(poolCapacity: 64)
+        do {
+            var splitter = splitter(pool)
+            let settled = UInt64(limits.partialBlocksMax)
+            // Eight pages of the 32 of a buffer each.
+            let count = settled + UInt64(limits.pageBuffersMax) * 4
+            #expect(count > settled)
+            let all = bytes(1000)
+            for number in 1...count { splitter.open(TransferID(number), plan: TransferPlan()) }
+            for offset in stride(from: 0, to: 1000, by: 100) {
+                for number in 1...count {
+                    splitter.payload(TransferID(number), of: Array(all[offset..<offset + 100]), at: UInt64(offset))
+                }
+            }
+            #expect(splitter.partialBlocks == limits.partialBlocksMax)
+            for number in 1...count { splitter.close(TransferID(number), TransferEnd(length: 1000)) }
+            splitter.flush(lastPacket: 1)
+            for number in 1...count { #expect(record.blocks(of: number).map(\.bytes) == [all]) }
+            #expect(splitter.counters.earlyCuts == 0)
+            #expect(pool.inUse <= limits.buffersHeldMax)
+        }
+        #expect(pool.inUse == 0)
+    }
+
+    @Test func `what begins in pages outgrows them, has gaps and ends on the grid without losing a byte`() throws {
+        let pool = try pool(buffers: 64)
+        var splitter = splitter(pool)
+        let limits = SplitterLimits(poolCapacity: 64)
+        let all = bytes(9000)
+        let settled = UInt64(limits.partialBlocksMax)
+        // Busy ones, so that the others begin in pages.
+        for number in 1...settled {
+            splitter.open(TransferID(number), plan: TransferPlan())
+            splitter.payload(TransferID(number), of: [1], at: 0)
+        }
+        for number in settled + 1...settled + 4 {
+            // The last of a cell of the grid, so that few bytes end a block.
+            splitter.open(TransferID(number), plan: TransferPlan(objectOffset: 4096 - 300))
+        }
+        for (start, end) in [(0, 100), (100, 300), (300, 800), (800, 1500), (1500, 1501), (1501, 9000)] {
+            for number in settled + 1...settled + 4 {
+                if start == 1500 {
+                    splitter.gap(TransferID(number), at: 1500, length: 1, cause: .notCaptured)
+                } else {
+                    splitter.payload(TransferID(number), of: Array(all[start..<end]), at: UInt64(start))
+                }
+            }
+        }
+        for number in 1...settled + 4 { splitter.close(TransferID(number), TransferEnd(length: 1)) }
+        splitter.flush(lastPacket: 1)
+        for number in settled + 1...settled + 4 {
+            var found = [UInt8](repeating: 0, count: 9000)
+            var count = 0
+            for block in record.blocks(of: number) {
+                found.replaceSubrange(Int(block.offset)..<Int(block.offset) + block.bytes.count, with: block.bytes)
+                count += block.bytes.count
+            }
+            #expect(count == 8999 && found[..<1500] == all[..<1500] && found[1501...] == all[1501...])
+        }
     }
 
     @Test func `five thousand concurrent transfers through eight buffers neither stop nor lose a byte`() throws {
